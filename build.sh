@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# build.sh: install what is missing, build, then do what was asked.
+#   ./build.sh            build into build/dev
+#   ./build.sh demo       train three small models on English text and compare them
+#   ./build.sh test       build and run every test
+#   ./build.sh format     format all sources
+#   ./build.sh docs       check that every program in the docs runs
+# LNX_PRESET chooses another preset of CMakePresets.json (asan, release).
+set -euo pipefail
+cd "$(dirname "$0")"
+preset=${LNX_PRESET:-dev}
+tree=build/$preset
+
+packages=(cmake ninja-build ccache clang-22 clang-format-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools
+  libmlir-22-dev mlir-22-tools zlib1g-dev libzstd-dev libxml2-dev libedit-dev libcurl4-openssl-dev
+  libffi-dev libz3-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libgtest-dev libgmock-dev
+  libbenchmark-dev bible-kjv bible-kjv-text python3)
+
+install_missing() {
+  local missing=()
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  echo "installing: ${missing[*]}"
+  local sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+build() {
+  export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+  export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+  [ -f "$tree/build.ninja" ] || cmake --preset "$preset" >/dev/null
+  ninja -C "$tree" "$@"
+}
+
+case "${1:-build}" in
+build) install_missing && build ;;
+demo)
+  install_missing && build lnx lnxc
+  exec "$tree/bin/lnx" demo "${@:2}"
+  ;;
+test)
+  install_missing && build
+  ctest --test-dir "$tree" --output-on-failure -j2 "${@:2}"
+  ;;
+format)
+  git ls-files '*.cpp' '*.h' | xargs clang-format-22 -i
+  ;;
+docs)
+  install_missing && build
+  ctest --test-dir "$tree" --output-on-failure -R '^docs' "${@:2}"
+  ;;
+*)
+  sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+  ;;
+esac

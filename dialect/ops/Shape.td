@@ -1,0 +1,29 @@
+// Shape.td: views and parts; no arithmetic.
+
+include "dialect/ops/Primitive.td"
+
+def Lnx_ReshapeOp : Op<Lnx_Dialect, "reshape", [Pure, DeclareOpInterfaceMethods<Lnx_PrimitiveInterface>]> {
+  let summary = "the same values with other feature dimensions, row major";
+  let arguments = (ins Lnx_Tensor:$x);
+  let results = (outs Lnx_Tensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($x) `to` type($result)";
+  let hasFolder = 1;
+  let hasVerifier = 1;
+}
+def Lnx_SliceOp : Lnx_Primitive<"slice"> {
+  let summary = "x[index] along the leading dimension of a fixed tensor";
+  let arguments = (ins Lnx_Tensor:$x, I64Attr:$index);
+  let results = (outs Lnx_Tensor:$result);
+  let hasVerifier = 1;
+}
+def Lnx_UnsliceOp : Lnx_Primitive<"unslice"> {
+  let summary = "zeros of `count` leading parts with x at `index`: the gradient of slice";
+  let arguments = (ins Lnx_Tensor:$x, I64Attr:$index, I64Attr:$count);
+  let results = (outs Lnx_Tensor:$result);
+}
+def Lnx_LastRowOp : Lnx_Primitive<"last_row"> {
+  let summary = "the last row as a fixed tensor with one row, for sampling: tensor<?xFxf32> to tensor<1xFxf32>";
+  let arguments = (ins Lnx_Tensor:$x);
+  let results = (outs Lnx_Tensor:$result);
+  let hasCanonicalizer = 1;
+}

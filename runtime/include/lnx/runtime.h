@@ -1,0 +1,114 @@
+// runtime.h: run a compiled program from C++: load, create a session, step, read parameters.
+// Sees no LLVM. Nothing is thrown; what can fail returns a Result that says why.
+#ifndef LNX_RUNTIME_H
+#define LNX_RUNTIME_H
+
+#include "lnx/abi.h"
+#include "lnx/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lnx {
+
+// A compiled program; keeps what holds its code alive (a dlopen handle or a JIT).
+class Program {
+public:
+  // Opens a model.so. Errors name the path and say what is wrong (not ours, other ABI, needs a CPU
+  // feature this machine lacks).
+  static Result<Program> load(const std::string &path);
+  // Wraps a program whose code `owner` keeps alive.
+  static Program fromMemory(const lnx_program *program, std::shared_ptr<const void> owner);
+
+  const lnx_program &operator*() const { return *program; }
+  const lnx_program *operator->() const { return program; }
+
+private:
+  const lnx_program *program = nullptr;
+  std::shared_ptr<const void> owner;
+};
+
+struct SessionOptions {
+  int64_t batch = 1;    // sequences per micro-batch
+  int64_t time = 1;     // tokens per sequence, at most the program's context
+  int threads = 0;      // 0: as many as the machine has; never changes a result
+  uint64_t seed = 1;    // of the initial parameters
+};
+
+enum class Optimizer { adamw, adam, sgd };
+
+// Numbers of one update; all may change from step to step.
+struct UpdateOptions {
+  Optimizer optimizer = Optimizer::adamw;
+  float rate = 3e-4f;
+  float decay = 0.1f;  // matrices only
+  float clip = 1.0f;   // largest global gradient norm; 0 switches clipping off
+  float beta1 = 0.9f;  // momentum of sgd
+  float beta2 = 0.95f;
+  float epsilon = 1e-8f;
+};
+
+struct UpdateReport {
+  double gradientNorm = 0; // before clipping
+  bool finite = true;      // false: nothing was updated, the gradient was kept for inspection
+};
+
+// One layer of one parameter, inside the session's state.
+struct ParameterView {
+  std::string name;             // full path, "7.attn.q.W"
+  std::vector<int64_t> shape;   // of this layer
+  std::span<float> value, gradient, m, v;
+};
+
+// Tokens of one micro-batch, row major [batch x time].
+struct TokenBatch {
+  std::span<const int32_t> tokens;
+  std::span<const int32_t> targets;
+  int64_t batch = 0;
+  int64_t time = 0;
+};
+
+// Parameters, optimizer state and scratch of one program. A step allocates nothing.
+class Session {
+public:
+  static Result<Session> create(Program program, const SessionOptions &options);
+  Session(Session &&) noexcept;
+  Session &operator=(Session &&) noexcept;
+  ~Session();
+
+  const Program &program() const;
+  // Adds the gradient of scale * mean loss and returns the mean loss of this micro-batch.
+  Result<double> gradient(const TokenBatch &batch, double scale = 1);
+  // Clips, checks for non-finite numbers, updates and zeroes the gradient. Counts steps from 1.
+  Result<UpdateReport> update(const UpdateOptions &options);
+  // Mean loss; changes nothing.
+  Result<double> evaluate(const TokenBatch &batch);
+  // Logits after the last of `tokens`; valid until the next call.
+  Result<std::span<const float>> next(std::span<const int32_t> tokens);
+
+  std::vector<ParameterView> parameters();
+  int64_t step() const;
+  void setStep(int64_t step);
+  // Bytes reserved, by class; the sum is the peak of every step.
+  struct Memory {
+    size_t state = 0, scratch = 0, workspace = 0;
+    size_t total() const { return state + scratch + workspace; }
+  };
+  Memory memory() const;
+  // A hash of all parameter bits: equal exactly when the parameters are.
+  uint64_t parameterHash() const;
+
+private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state;
+};
+
+} // namespace lnx
+
+#endif
