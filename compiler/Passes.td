@@ -1,0 +1,92 @@
+// Passes.td: every pass, in pipeline order, each with its input, its output and one example.
+// docs/architecture.md shows this table; a test compares the two.
+
+#ifndef LNX_COMPILER_PASSES_TD
+#define LNX_COMPILER_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===-- spec to grad -----------------------------------------------------===//
+
+def InlineDefs : Pass<"lnx-inline-defs", "::mlir::ModuleOp"> {
+  let summary = "expand definitions in place";
+  let description = [{
+    Input: level spec. Output: the same without `lnx.apply`, `lnx.step` and claims; scopes are already
+    part of the parameters' paths.
+
+        %1 = lnx.apply "mlp" "mlp" -> tensor<?x8xf32> {        %w = lnx.param "mlp.W" ...
+          %w = lnx.param "mlp.W" ...                      =>   %1 = lnx.matmul %0, %w ...
+          %2 = lnx.matmul %0, %w ...
+          lnx.yield %2 : tensor<?x8xf32>
+        }
+  }];
+}
+
+def StackParams : Pass<"lnx-stack-params", "::mlir::ModuleOp"> {
+  let summary = "make one parameter table row for each parameter of each repeat";
+  let description = [{
+    Input: `lnx.model` without definitions. Output: the module's parameter table, the attributes
+    `lnx.name`, `lnx.context`, `lnx.depth` and `lnx.vocabulary`, and `func @logits`, in which a
+    parameter is an `lnx.get` at the layer of the repeat around it. Two rows of one path (two repeats
+    after each other) get different symbols: the second one's ends in its first layer.
+
+        lnx.repeat first 1 count 12 ...        lnx.parameter @"attn.q.W" "attn.q.W" layers 12 from 1 ...
+          %w = lnx.param "attn.q.W" ...   =>   lnx.repeat first 1 count 12 ...
+                                                 %w = lnx.get @"attn.q.W" at %layer ...
+  }];
+}
+
+def AddLoss : Pass<"lnx-add-loss", "::mlir::ModuleOp"> {
+  let summary = "make the entry points that run the model forward";
+  let description = [{
+    Input: `@logits(%tokens)`. Output: `@eval(%tokens, %targets)`, the mean cross-entropy over all rows;
+    `@grad`, the same until it is differentiated; `@next(%tokens)`, the logits after the last row.
+
+        func.func @logits(%tokens)         func.func @eval(%tokens, %targets) -> tensor<f32>
+          return %logits              =>     %loss = lnx.cross_entropy %logits, %targets
+                                             return %loss
+  }];
+}
+
+def Differentiate : Pass<"lnx-differentiate", "::mlir::ModuleOp"> {
+  let summary = "append the backward pass to @grad";
+  let description = [{
+    Input: `@grad` computes the loss. Output: it also adds the gradient of `lnx.argument 0` times the
+    loss to every parameter, by one `lnx.accumulate` for each contribution. A repeat gets a second one
+    that runs in `reverse` with the gradients of the carries as carries and, as slices, the forward
+    values its body reads, which the first repeat stacks.
+
+        %w = lnx.get @W            %w = lnx.get @W
+        %y = lnx.matmul %x, %w =>  %y = lnx.matmul %x, %w
+                                   %dw = lnx.matmul %x, %dy {transpose_lhs}
+                                   lnx.accumulate @W, %dw
+  }];
+}
+
+def Rematerialize : Pass<"lnx-rematerialize", "::mlir::ModuleOp"> {
+  let summary = "keep fewer values between the forward and the backward repeat";
+  let description = [{
+    Input: `@grad` with pairs of repeats that share stacks. Output: the stacks of a minimum cut, in bytes
+    for each row, between what the backward body reads and what it can start from; row-wise operations
+    behind the cut are computed again in the backward body, at no cost in a fused kernel. A tie keeps.
+
+        forward:  %h = gelu %z; yield .., %z, %h        forward:  %h = gelu %z; yield .., %z
+        backward: (.., %z, %h): matmul %h, %d     =>    backward: (.., %z): %h = gelu %z; matmul %h, %d
+  }];
+}
+
+def AddOptimizer : Pass<"lnx-add-optimizer", "::mlir::ModuleOp"> {
+  let summary = "add the entry points that read the gradient arena";
+  let description = [{
+    Input: the parameter table. Output: `@norm`, the sum of squares of all gradients, and the updates
+    `@adamw`, `@adam` and `@sgd`, each one chain of element-wise work for each segment of the state.
+    Arguments are numbered by runtime/include/lnx/abi.h.
+
+        func.func @sgd() {
+          %g = lnx.read_state "grad" 0 ...       %scaled = lnx.mul %g, %clip
+          ...                                    lnx.write_state "param" 0, %new
+        }
+  }];
+}
+
+#endif // LNX_COMPILER_PASSES_TD
