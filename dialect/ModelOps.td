@@ -188,8 +188,8 @@ def Lnx_GroupOp : Lnx_Op<"group", [IsolatedFromAbove, SingleBlock, Pure,
     `attend`: one mixing op; `library`: one op with its own lowering. Block arguments stand for the
     inputs, `lnx.yield` gives the outputs.
   }];
-  let arguments = (ins Lnx_GroupKindAttr:$kind, Variadic<Lnx_Tensor>:$inputs);
-  let results = (outs Variadic<Lnx_Tensor>:$results);
+  let arguments = (ins Lnx_GroupKindAttr:$kind, Variadic<AnyRankedTensor>:$inputs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;

@@ -50,7 +50,10 @@ public:
   llvm::SmallVector<Value> inputs;    ///< one for each group input
   llvm::SmallVector<Value> results;   ///< one for each group result
   llvm::SmallVector<bool> accumulate; ///< results that add to what their buffer holds
-  Value batch, time, rows;            ///< index; rows = batch * time
+  /// Some results share their memory with an input of the same shape; only for groups of element-wise
+  /// operations. Element i of the result may be written once element i of every input has been read.
+  bool inPlace = false;
+  Value batch, time, rows; ///< index; rows = batch * time
 
   GroupBuffers(OpBuilder &builder, Location loc, Kernels &kernels)
       : builder(builder), loc(loc), kernels(kernels) {}
