@@ -1,0 +1,34 @@
+// AtomicFile.h: a file that appears under its name only when all of it is written.
+// Errors are kept and reported once, by commit.
+#ifndef LNX_TRAIN_ATOMICFILE_H
+#define LNX_TRAIN_ATOMICFILE_H
+
+#include "lnx/result.h"
+
+#include <cstdio>
+#include <optional>
+#include <string>
+
+namespace lnx {
+
+class AtomicFile {
+public:
+  explicit AtomicFile(std::string path);
+  AtomicFile(const AtomicFile &) = delete;
+  AtomicFile &operator=(const AtomicFile &) = delete;
+  ~AtomicFile(); // removes what was not committed
+
+  void write(const void *data, size_t bytes);
+  std::optional<Error> commit();
+
+private:
+  void fail();
+
+  std::string path, temporary;
+  std::FILE *stream = nullptr;
+  int failure = 0; // errno of the first failure
+};
+
+} // namespace lnx
+
+#endif

@@ -1,0 +1,195 @@
+// Trainer.cpp: gradient accumulation, update, schedule, evaluation, and when to stop.
+// Relies on the session for everything numeric; no update is made from a non-finite number.
+#include "lnx/train/trainer.h"
+#include "lnx/train/metrics.h"
+
+#include <cassert>
+#include <chrono>
+#include <cmath>
+#include <fmt/format.h>
+
+namespace lnx {
+
+using Clock = std::chrono::steady_clock;
+
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+static std::optional<Error> usage(std::string message) {
+  return Error{std::move(message), Exit::usage};
+}
+
+static std::optional<Error> checkOptions(const lnx_program &program, const TrainOptions &options) {
+  for (auto [name, value] : {std::pair<std::string_view, int64_t>{"steps", options.steps},
+                             {"batch", options.batch},
+                             {"micro-batch", options.microBatch},
+                             {"time", options.time}})
+    if (value < 1)
+      return usage(fmt::format("'{}' is {}, it must be at least 1", name, value));
+  if (options.batch % options.microBatch != 0)
+    return usage(fmt::format("a batch of {} cannot be split into micro-batches of {}",
+                             options.batch, options.microBatch));
+  if (program.context > 0 && options.time > program.context)
+    return usage(fmt::format("sequences of {} are longer than the model's context of {}",
+                             options.time, program.context));
+  return std::nullopt;
+}
+
+std::optional<Error> checkTraining(const lnx_program &program, const Tokens &training,
+                                   const Tokens *heldOut, const TrainOptions &options) {
+  if (auto error = checkOptions(program, options))
+    return error;
+  if (auto error = checkLength(training, options.time, "the training data"))
+    return error;
+  if (auto error = training.check(program.vocabulary))
+    return error;
+  if (!heldOut)
+    return std::nullopt;
+  if (auto error = checkLength(*heldOut, options.time, "the held-out data"))
+    return error;
+  return heldOut->check(program.vocabulary);
+}
+
+Trainer::Trainer(Session &session, const Tokens &training, const Tokens *heldOut,
+                 const TrainOptions &options)
+    : session(session), training(training), heldOut(heldOut), options(options) {}
+
+// Adds the gradients of all micro-batches of one step; returns the mean loss.
+Result<double> Trainer::accumulate(const TrainingWindows &windows, int64_t step) {
+  int64_t parts = options.batch / options.microBatch;
+  auto time = static_cast<size_t>(options.time);
+  double sum = 0;
+  for (int64_t part = 0; part < parts; ++part) {
+    for (int64_t i = 0; i < options.microBatch; ++i) {
+      size_t row = static_cast<size_t>(i) * time;
+      windows.draw(step, part * options.microBatch + i, std::span(ids).subspan(row, time),
+                   std::span(targets).subspan(row, time));
+    }
+    Result<double> loss = session.gradient({ids, targets, options.microBatch, options.time},
+                                           1.0 / static_cast<double>(parts));
+    if (!loss)
+      return loss;
+    sum += *loss;
+  }
+  return sum / static_cast<double>(parts);
+}
+
+Result<bool> Trainer::step(const TrainingWindows &windows, StepReport &report) {
+  Clock::time_point begin = Clock::now();
+  Result<double> loss = accumulate(windows, report.step);
+  if (!loss)
+    return loss.error();
+  report.loss = *loss;
+  report.gradientNorm = std::nan("");
+  report.finite = std::isfinite(*loss);
+  if (report.finite) {
+    UpdateOptions update = options.update;
+    update.rate = static_cast<float>(report.rate);
+    Result<UpdateReport> updated = session.update(update);
+    if (!updated)
+      return updated.error();
+    report.gradientNorm = updated->gradientNorm;
+    report.finite = updated->finite;
+  }
+  report.seconds = secondsSince(begin);
+  return true;
+}
+
+// Numbers that one run gathers over its steps.
+struct Trainer::Tally {
+  Tally(const TrainOptions &options, int64_t first)
+      : options(options), first(first), begin(Clock::now()) {}
+
+  // Completes the report of a step and counts it.
+  void add(StepReport &report) {
+    trained += report.seconds;
+    report.lossZ = losses.add(report.loss);
+    report.normZ = norms.add(report.gradientNorm);
+    auto tokens = static_cast<double>(options.batch * options.time);
+    report.tokensPerSecond = rate.add(tokens / report.seconds);
+    auto made = static_cast<double>(report.step - first);
+    summary.tokensPerSecond = tokens * made / trained;
+    summary.lastLoss = report.loss;
+  }
+
+  // Seconds for the steps after `step`, as the ones so far took, evaluation included.
+  double secondsLeft(int64_t step) const {
+    return secondsSince(begin) / static_cast<double>(step - first) *
+           static_cast<double>(options.steps - step);
+  }
+
+  const TrainOptions &options;
+  int64_t first; // steps made before this run
+  Clock::time_point begin;
+  SpikeWindow losses, norms;
+  SmoothedRate rate;
+  double trained = 0; // seconds without evaluation
+  TrainSummary summary;
+};
+
+Result<TrainSummary> Trainer::run(TrainObserver &observer, const std::atomic<bool> *stop) {
+  if (auto error = checkTraining(*session.program(), training, heldOut, options))
+    return *error;
+  auto rows = static_cast<size_t>(options.microBatch * options.time);
+  ids.resize(rows);
+  targets.resize(rows);
+  Tally tally(options, session.step());
+  if (auto error = loop(tally, observer, stop))
+    return *error;
+  tally.summary.peakMemory = session.memory().total();
+  tally.summary.parameterHash = session.parameterHash();
+  return tally.summary;
+}
+
+std::optional<Error> Trainer::loop(Tally &tally, TrainObserver &observer,
+                                   const std::atomic<bool> *stop) {
+  TrainingWindows windows(training, {options.time, options.batch, options.seed});
+  for (int64_t number = tally.first + 1; number <= options.steps; ++number) {
+    StepReport report;
+    report.step = number;
+    report.steps = options.steps;
+    report.rate = options.schedule.at(number);
+    if (Result<bool> made = step(windows, report); !made)
+      return made.error();
+    tally.add(report);
+    if (!report.finite) {
+      tally.summary.outcome = Outcome::unstable;
+      tally.summary.reason = fmt::format("step {}: {} is not finite; {}", number,
+                                         std::isfinite(report.loss) ? "the gradient" : "the loss",
+                                         firstBadTensor(session));
+      observer.onStep(report);
+      return std::nullopt;
+    }
+    tally.summary.steps = number;
+    bool stopping = stop && stop->load(std::memory_order_relaxed);
+    bool due = options.evaluateEvery > 0 && number % options.evaluateEvery == 0;
+    if (due || stopping || number == options.steps) {
+      if (auto error = evaluate(report))
+        return error;
+      tally.summary.heldOutLoss = report.heldOutLoss;
+    }
+    report.secondsLeft = tally.secondsLeft(number);
+    observer.onStep(report);
+    if (stopping && number < options.steps) {
+      tally.summary.outcome = Outcome::stopped;
+      tally.summary.reason =
+          fmt::format("stopped on request after step {} of {}", number, options.steps);
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Trainer::evaluate(StepReport &report) {
+  if (!heldOut)
+    return std::nullopt;
+  HeldOutWindows windows(*heldOut, options.time, options.heldOutWindows);
+  Result<HeldOutReport> held = evaluateHeldOut(session, windows, options.time, options.microBatch);
+  if (!held)
+    return held.error();
+  report.heldOutLoss = held->loss;
+  return std::nullopt;
+}
+
+} // namespace lnx
