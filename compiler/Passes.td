@@ -89,4 +89,50 @@ def AddOptimizer : Pass<"lnx-add-optimizer", "::mlir::ModuleOp"> {
   }];
 }
 
+//===-- grad to loops ----------------------------------------------------===//
+
+def FormGroups : Pass<"lnx-form-groups", "::mlir::ModuleOp"> {
+  let summary = "put every primitive into exactly one group";
+  let description = [{
+    Input: level grad. Output: level fused. Row-wise operations over one iteration space join one `rows`
+    group as long as no path leaves the group and comes back; sums over all rows end a chain. Every
+    other primitive is a group of its own. Numbers are copied into the groups that use them.
+
+        %1 = lnx.mul %x, %scale                  %2 = lnx.group rows(%x, %scale, %y) {
+        %2 = lnx.add %1, %y                =>      %1 = lnx.mul ..., %2 = lnx.add ..., lnx.yield %2
+        %3 = lnx.matmul %2, %w                   }
+                                                 %3 = lnx.group gemm(%2, %w) { lnx.matmul ... }
+  }];
+  let options = [Option<"fuse", "fuse", "bool", "true", "join row-wise operations">];
+}
+
+def LowerGroups : Pass<"lnx-lower-groups", "::mlir::ModuleOp"> {
+  let summary = "give every value a buffer and turn groups into loops";
+  let description = [{
+    Input: level fused. Output: level loops with `memref.alloc`. The target lowers each group; what it
+    declines is lowered by each operation's own reference lowering. A repeat becomes one loop; stacks
+    and parameters are views; a gradient is added where it is computed.
+
+        func.func @grad(%tokens, %targets) -> tensor<f32>     func.func @grad(%state, %scratch, %tokens,
+          %w = lnx.get @W                              =>       %targets, %batch, %time, %arguments, %results)
+          %y = lnx.group gemm(%x, %w) {...}                     %y = memref.alloc(%rows) : memref<?x8xf32>
+                                                                call @lnx_gemm(...)
+  }];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "cpu or reference">];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def PlanArena : Pass<"lnx-plan-arena", "::mlir::ModuleOp"> {
+  let summary = "place every buffer in the one scratch block";
+  let description = [{
+    Input: level loops with `memref.alloc`. Output: the same with views of %scratch; buffers that live at
+    different times share memory. Offsets are linear in the rows, rounded up to 16; the size of the block
+    is left on each entry as `lnx.scratch_bytes_per_row` and `lnx.scratch_fixed_bytes`.
+
+        %y = memref.alloc(%rows)     =>    %y = memref.view %scratch[%offset][%rows]
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
 #endif // LNX_COMPILER_PASSES_TD
