@@ -1,0 +1,259 @@
+// Session: memory of one training run and the calls into the program that works on it.
+// Everything is reserved in create(); later calls only fill in an lnx_call.
+#include "Block.h"
+#include "Parameters.h"
+#include "device/Device.h"
+#include "lnx/runtime.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+using namespace lnx;
+
+namespace {
+
+constexpr int arenaCount = 4;    // parameters, gradient, m, v
+constexpr int64_t rowGroup = 16; // scratch is planned for whole groups of rows
+
+constexpr std::array<const char *, LNX_ENTRY_COUNT> entryNames = {"grad",  "eval", "next", "norm",
+                                                                  "adamw", "adam", "sgd"};
+
+int entryOf(Optimizer optimizer) {
+  switch (optimizer) {
+  case Optimizer::adamw:
+    return LNX_ENTRY_ADAMW;
+  case Optimizer::adam:
+    return LNX_ENTRY_ADAM;
+  case Optimizer::sgd:
+    return LNX_ENTRY_SGD;
+  }
+  return LNX_ENTRY_ADAMW;
+}
+
+Error exceeds(const std::string &what, int64_t value, const std::string &limit, int64_t most) {
+  return {what + " " + std::to_string(value) + " exceeds " + limit + " " + std::to_string(most)};
+}
+
+// Largest scratch of all entries for `rows` rows.
+std::optional<size_t> scratchBytes(const lnx_program &program, int64_t rows) {
+  size_t most = 0;
+  for (int i = 0; i < LNX_ENTRY_COUNT; ++i) {
+    auto perRow = checkedProduct({program.scratch_bytes_per_row[i], rows});
+    auto fixed = checkedProduct({program.scratch_fixed_bytes[i]});
+    if (!perRow || !fixed)
+      return std::nullopt;
+    most = std::max(most, *perRow + *fixed);
+  }
+  return most;
+}
+
+std::optional<Error> checkShape(const lnx_program &program, int64_t batch, int64_t time) {
+  if (batch < 1 || time < 1)
+    return Error{"batch " + std::to_string(batch) + " and time " + std::to_string(time) +
+                 " must both be at least 1"};
+  if (program.context > 0 && time > program.context)
+    return exceeds("time", time, "the model's context", program.context);
+  return std::nullopt;
+}
+
+// The first id outside the vocabulary, named with its place.
+std::optional<Error> checkIds(std::span<const int32_t> ids, const char *what, int64_t vocabulary) {
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < 0 || ids[i] >= vocabulary)
+      return Error{std::string(what) + " " + std::to_string(ids[i]) + " at position " +
+                   std::to_string(i) + " is outside the vocabulary of " +
+                   std::to_string(vocabulary)};
+  return std::nullopt;
+}
+
+} // namespace
+
+struct Session::State {
+  Program program;
+  std::unique_ptr<Device> device;
+  Block arenas;
+  Block scratch;
+  Block results; // loss, squared norm, or logits
+  int64_t rows = 0;
+  int64_t steps = 0;
+
+  float *arena(int index) const { return arenas.floats() + index * program->state_floats; }
+
+  // Runs an entry; its result is results[0...].
+  std::optional<Error> run(int entry, std::span<const int32_t> tokens,
+                           std::span<const int32_t> targets, int64_t batch, int64_t time,
+                           const std::array<float, LNX_ARGUMENT_COUNT> &arguments) {
+    if (!program->entries[entry])
+      return Error{std::string("the program has no entry '") +
+                   entryNames[static_cast<size_t>(entry)] + "'"};
+    const lnx_call call{&device->calls(), arenas.data(), scratch.data(), tokens.data(),
+                        targets.data(),   batch,         time,           arguments.data(),
+                        results.floats()};
+    program->entries[entry](&call);
+    return std::nullopt;
+  }
+
+  std::optional<Error> check(const TokenBatch &batch) const {
+    if (auto error = checkShape(*program, batch.batch, batch.time))
+      return error;
+    auto count = checkedProduct({batch.batch, batch.time});
+    if (!count || static_cast<int64_t>(*count) > rows)
+      return Error{"batch " + std::to_string(batch.batch) + " of time " +
+                   std::to_string(batch.time) + " exceeds the " + std::to_string(rows) +
+                   " tokens reserved for this session"};
+    if (batch.tokens.size() != *count || batch.targets.size() != *count)
+      return Error{"batch " + std::to_string(batch.batch) + " of time " +
+                   std::to_string(batch.time) + " needs " + std::to_string(*count) +
+                   " tokens and targets, got " + std::to_string(batch.tokens.size()) + " and " +
+                   std::to_string(batch.targets.size())};
+    if (auto error = checkIds(batch.tokens, "token", program->vocabulary))
+      return error;
+    return checkIds(batch.targets, "target", program->vocabulary);
+  }
+};
+
+Session::Session(std::unique_ptr<State> state) : state(std::move(state)) {}
+Session::Session(Session &&) noexcept = default;
+Session &Session::operator=(Session &&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::create(Program program, const SessionOptions &options) {
+  const lnx_program &code = *program;
+  if (auto error = checkParameters(code))
+    return *error;
+  if (auto error = checkShape(code, options.batch, options.time))
+    return *error;
+  auto rows = checkedProduct({options.batch, options.time});
+  auto grouped = rows ? std::optional((*rows + rowGroup - 1) / rowGroup * rowGroup) : std::nullopt;
+  auto scratch = grouped ? scratchBytes(code, static_cast<int64_t>(*grouped)) : std::nullopt;
+  auto stateBytes = checkedProduct({code.state_floats, arenaCount, sizeof(float)});
+  auto results = checkedProduct({std::max<int64_t>(code.vocabulary, 16), sizeof(float)});
+  if (!rows || !scratch || !stateBytes || !results)
+    return Error{"batch " + std::to_string(options.batch) + " of time " +
+                     std::to_string(options.time) + " needs more memory than can be counted",
+                 Exit::io};
+
+  auto state = std::make_unique<State>();
+  Result<std::unique_ptr<Device>> device = createCpuDevice(options.threads);
+  if (!device)
+    return device.error();
+  const std::pair<Block *, std::pair<size_t, const char *>> parts[] = {
+      {&state->arenas, {*stateBytes, "parameters, gradients and optimizer state"}},
+      {&state->scratch, {*scratch, "activations of the micro-batch"}},
+      {&state->results, {*results, "logits"}}};
+  for (const auto &[block, request] : parts) {
+    Result<Block> reserved = Block::reserve(request.first, request.second);
+    if (!reserved)
+      return reserved.error();
+    *block = std::move(*reserved);
+  }
+  state->device = std::move(*device);
+  state->rows = static_cast<int64_t>(*rows);
+  state->program = std::move(program);
+  initialiseParameters(*state->program, options.seed, *state->device, state->arena(0));
+  return Session(std::move(state));
+}
+
+const Program &Session::program() const { return state->program; }
+
+Result<double> Session::gradient(const TokenBatch &batch, double scale) {
+  if (auto error = state->check(batch))
+    return *error;
+  std::array<float, LNX_ARGUMENT_COUNT> arguments{};
+  arguments[LNX_ARGUMENT_SCALE] = static_cast<float>(scale);
+  if (auto error = state->run(LNX_ENTRY_GRAD, batch.tokens, batch.targets, batch.batch, batch.time,
+                              arguments))
+    return *error;
+  return static_cast<double>(state->results.floats()[0]);
+}
+
+Result<double> Session::evaluate(const TokenBatch &batch) {
+  if (auto error = state->check(batch))
+    return *error;
+  if (auto error =
+          state->run(LNX_ENTRY_EVAL, batch.tokens, batch.targets, batch.batch, batch.time, {}))
+    return *error;
+  return static_cast<double>(state->results.floats()[0]);
+}
+
+Result<std::span<const float>> Session::next(std::span<const int32_t> tokens) {
+  const auto time = static_cast<int64_t>(tokens.size());
+  const lnx_program &program = *state->program;
+  if (auto error = checkShape(program, 1, time))
+    return *error;
+  if (time > state->rows)
+    return exceeds("a prompt of", time, "the tokens reserved for this session:", state->rows);
+  if (auto error = checkIds(tokens, "token", program.vocabulary))
+    return *error;
+  if (auto error = state->run(LNX_ENTRY_NEXT, tokens, {}, 1, time, {}))
+    return *error;
+  return std::span<const float>(state->results.floats(), static_cast<size_t>(program.vocabulary));
+}
+
+Result<UpdateReport> Session::update(const UpdateOptions &options) {
+  const int entry = entryOf(options.optimizer);
+  if (!state->program->entries[entry])
+    return Error{std::string("the program has no entry '") +
+                 entryNames[static_cast<size_t>(entry)] + "'"};
+  if (auto error = state->run(LNX_ENTRY_NORM, {}, {}, 0, 0, {}))
+    return *error;
+  UpdateReport report;
+  report.gradientNorm = std::sqrt(static_cast<double>(state->results.floats()[0]));
+  report.finite = std::isfinite(report.gradientNorm);
+  if (!report.finite)
+    return report;
+
+  const int64_t step = state->steps + 1;
+  const bool clips = options.clip > 0 && report.gradientNorm > options.clip;
+  auto correction = [step](float beta) {
+    return static_cast<float>(1 /
+                              (1 - std::pow(static_cast<double>(beta), static_cast<double>(step))));
+  };
+  std::array<float, LNX_ARGUMENT_COUNT> arguments{};
+  arguments[LNX_ARGUMENT_SCALE] = 1;
+  arguments[LNX_ARGUMENT_RATE] = options.rate;
+  arguments[LNX_ARGUMENT_DECAY] = options.decay;
+  arguments[LNX_ARGUMENT_CLIP] = clips ? static_cast<float>(options.clip / report.gradientNorm) : 1;
+  arguments[LNX_ARGUMENT_BETA1] = options.beta1;
+  arguments[LNX_ARGUMENT_BETA2] = options.beta2;
+  arguments[LNX_ARGUMENT_EPSILON] = options.epsilon;
+  arguments[LNX_ARGUMENT_CORRECTION1] = correction(options.beta1);
+  arguments[LNX_ARGUMENT_CORRECTION2] = correction(options.beta2);
+  if (auto error = state->run(entry, {}, {}, 0, 0, arguments))
+    return *error;
+  state->steps = step;
+  return report;
+}
+
+std::vector<ParameterView> Session::parameters() {
+  std::vector<ParameterView> views;
+  const lnx_program &program = *state->program;
+  for (int32_t p = 0; p < program.parameter_count; ++p) {
+    const lnx_parameter &parameter = program.parameters[p];
+    const int64_t count = layerFloats(parameter).value_or(0);
+    for (int64_t index = 0; index < parameter.layers; ++index) {
+      auto part = [&](int arena) {
+        return std::span<float>(state->arena(arena) + parameter.offset + index * count,
+                                static_cast<size_t>(count));
+      };
+      views.push_back({layerName(parameter, index),
+                       {parameter.shape, parameter.shape + parameter.rank},
+                       part(0),
+                       part(1),
+                       part(2),
+                       part(3)});
+    }
+  }
+  return views;
+}
+
+int64_t Session::step() const { return state->steps; }
+void Session::setStep(int64_t step) { state->steps = step; }
+
+Session::Memory Session::memory() const {
+  return {state->arenas.bytes(), state->scratch.bytes(),
+          state->results.bytes() + state->device->workspaceBytes()};
+}
+
+uint64_t Session::parameterHash() const { return hashParameters(*state->program, state->arena(0)); }

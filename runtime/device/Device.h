@@ -1,0 +1,40 @@
+// Device: what a session needs from the machine that runs its program.
+// One implementation a folder; compiled code sees only the table of calls.
+#ifndef LNX_RUNTIME_DEVICE_DEVICE_H
+#define LNX_RUNTIME_DEVICE_DEVICE_H
+
+#include "lnx/abi.h"
+#include "lnx/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace lnx {
+
+class Device {
+public:
+  virtual ~Device() = default;
+
+  // The functions compiled code may call; valid while the device lives.
+  virtual const lnx_runtime &calls() const = 0;
+  // Bytes those functions reserved for themselves; they allocate nothing when called.
+  virtual size_t workspaceBytes() const = 0;
+
+  // Calls `body(lo, hi)` over [0, n) in chunks of `grain` on the device's threads.
+  template <typename Body> void parallel(int64_t n, int64_t grain, const Body &body) const {
+    calls().parallel(
+        calls().context,
+        [](const uint64_t *slots, int64_t lo, int64_t hi) {
+          (*reinterpret_cast<const Body *>(slots))(lo, hi);
+        },
+        reinterpret_cast<const uint64_t *>(&body), n, grain);
+  }
+};
+
+// The processor with `threads` threads, 0 for as many as this process may use.
+Result<std::unique_ptr<Device>> createCpuDevice(int threads);
+
+} // namespace lnx
+
+#endif
