@@ -19,7 +19,7 @@ struct ProgressOptions {
   bool live = false;  // rewrite one line in place
   bool colour = false;
   double bytesPerToken = 0; // for val_bpb; 0: not shown
-  std::string prefix;       // before each line
+  std::string prefix = {};  // before each line
 };
 
 // live and colour as the stream and the environment (NO_COLOR, TERM=dumb) allow.

@@ -61,8 +61,8 @@ struct Split {
 
 struct SplitOptions {
   std::string path;
-  std::string heldOutPath;    // empty: the end of `path` is held out
-  double trainingShare = 0.9; // of the characters of a text, of the tokens of a token file
+  std::string heldOutPath = {}; // empty: the end of `path` is held out
+  double trainingShare = 0.9;   // of the characters of a text, of the tokens of a token file
 };
 
 Result<Split> openSplit(const SplitOptions &options, const Tokenizer &tokenizer);
