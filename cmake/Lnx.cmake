@@ -31,5 +31,7 @@ function(lnx_add_mlir_tool name)
   cmake_parse_arguments(A "" "" "LINK" ${ARGN})
   add_executable(${name} ${A_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE lnx_mlir ${A_LINK})
+  # The precompiled header was made for libraries; CMake would compile executables with -fPIE.
+  target_compile_options(${name} PRIVATE -fPIC)
   target_precompile_headers(${name} REUSE_FROM lnx_pch)
 endfunction()
