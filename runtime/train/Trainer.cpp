@@ -20,13 +20,14 @@ static std::optional<Error> usage(std::string message) {
   return Error{std::move(message), Exit::usage};
 }
 
-static std::optional<Error> checkOptions(const lnx_program &program, const TrainOptions &options) {
+static std::optional<Error> checkCounts(const lnx_program &program, const TrainOptions &options) {
+  constexpr int64_t most = 1 << 30;
   for (auto [name, value] : {std::pair<std::string_view, int64_t>{"steps", options.steps},
                              {"batch", options.batch},
                              {"micro-batch", options.microBatch},
                              {"time", options.time}})
-    if (value < 1)
-      return usage(fmt::format("'{}' is {}, it must be at least 1", name, value));
+    if (value < 1 || value > most)
+      return usage(fmt::format("'{}' is {}, it must be between 1 and {}", name, value, most));
   if (options.batch % options.microBatch != 0)
     return usage(fmt::format("a batch of {} cannot be split into micro-batches of {}",
                              options.batch, options.microBatch));
@@ -36,9 +37,29 @@ static std::optional<Error> checkOptions(const lnx_program &program, const Train
   return std::nullopt;
 }
 
+static std::optional<Error> checkRates(const TrainOptions &options) {
+  const UpdateOptions &update = options.update;
+  for (auto [name, value] : {std::pair<std::string_view, double>{"rate", options.schedule.rate},
+                             {"min-rate", options.schedule.minimum},
+                             {"warmup", static_cast<double>(options.schedule.warmup)},
+                             {"decay", update.decay},
+                             {"clip", update.clip},
+                             {"epsilon", update.epsilon}})
+    if (!std::isfinite(value) || value < 0)
+      return usage(
+          fmt::format("'{}' is {}, it must be a finite number of at least 0", name, value));
+  for (auto [name, value] :
+       {std::pair<std::string_view, float>{"beta1", update.beta1}, {"beta2", update.beta2}})
+    if (!(value >= 0 && value < 1))
+      return usage(fmt::format("'{}' is {}, it must be at least 0 and below 1", name, value));
+  return std::nullopt;
+}
+
 std::optional<Error> checkTraining(const lnx_program &program, const Tokens &training,
                                    const Tokens *heldOut, const TrainOptions &options) {
-  if (auto error = checkOptions(program, options))
+  if (auto error = checkCounts(program, options))
+    return error;
+  if (auto error = checkRates(options))
     return error;
   if (auto error = checkLength(training, options.time, "the training data"))
     return error;

@@ -50,12 +50,12 @@ Session session(const TrainOptions &options) {
   return std::move(*made);
 }
 
-struct Run {
+struct Attempt {
   Recorder recorder;
   TrainSummary summary;
 };
 
-void train(Run &run, const Tokens &tokens, const TrainOptions &options) {
+void train(Attempt &run, const Tokens &tokens, const TrainOptions &options) {
   Session trained = session(options);
   Tokens held = chain(500);
   auto summary = Trainer(trained, tokens, &held, options).run(run.recorder, &run.recorder.stop);
@@ -68,7 +68,7 @@ void train(Run &run, const Tokens &tokens, const TrainOptions &options) {
 } // namespace
 
 TEST(Trainer, learns) {
-  Run run;
+  Attempt run;
   Tokens tokens = chain(2000);
   train(run, tokens, options());
   ASSERT_EQ(run.recorder.reports.size(), 60u);
@@ -82,7 +82,7 @@ TEST(Trainer, learns) {
 
 // The schedule is what the session is given; evaluation comes every N steps and at the end.
 TEST(Trainer, reportsEachStep) {
-  Run run;
+  Attempt run;
   Tokens tokens = chain(2000);
   TrainOptions every = options();
   every.evaluateEvery = 25;
@@ -96,7 +96,7 @@ TEST(Trainer, reportsEachStep) {
 }
 
 TEST(Trainer, doesNotDependOnMicroBatches) {
-  Run four, two, one;
+  Attempt four, two, one;
   Tokens tokens = chain(2000);
   train(four, tokens, options(4));
   train(two, tokens, options(2));
@@ -108,7 +108,7 @@ TEST(Trainer, doesNotDependOnMicroBatches) {
 }
 
 TEST(Trainer, givesTheSameBitsTwice) {
-  Run a, b;
+  Attempt a, b;
   Tokens tokens = chain(2000);
   train(a, tokens, options());
   train(b, tokens, options());
@@ -117,7 +117,7 @@ TEST(Trainer, givesTheSameBitsTwice) {
 
 // A request to stop is honoured after the step in which it is seen, with an evaluation.
 TEST(Trainer, stopsOnRequest) {
-  Run run;
+  Attempt run;
   run.recorder.stopAt = 7;
   Tokens tokens = chain(2000);
   train(run, tokens, options());
@@ -128,7 +128,7 @@ TEST(Trainer, stopsOnRequest) {
 }
 
 TEST(Trainer, stopsAtANonFiniteLoss) {
-  Run run;
+  Attempt run;
   Tokens tokens = chain(200, spoilsLoss);
   TrainOptions unstable = options();
   train(run, tokens, unstable);
@@ -142,7 +142,7 @@ TEST(Trainer, stopsAtANonFiniteLoss) {
 }
 
 TEST(Trainer, namesTheFirstBadTensor) {
-  Run run;
+  Attempt run;
   Tokens tokens = chain(200, spoilsGradient);
   train(run, tokens, options());
   EXPECT_EQ(run.summary.outcome, Outcome::unstable);
@@ -171,7 +171,20 @@ TEST(CheckTraining, saysWhatCannotBe) {
   EXPECT_EQ(refusal(bad, tokens, tokens).message,
             "sequences of 65 are longer than the model's context of 64");
   bad.time = 0;
-  EXPECT_EQ(refusal(bad, tokens, tokens).message, "'time' is 0, it must be at least 1");
+  EXPECT_EQ(refusal(bad, tokens, tokens).message,
+            "'time' is 0, it must be between 1 and 1073741824");
+  bad = options();
+  bad.schedule.rate = std::nan("");
+  EXPECT_EQ(refusal(bad, tokens, tokens).message,
+            "'rate' is nan, it must be a finite number of at least 0");
+  bad = options();
+  bad.update.clip = -1;
+  EXPECT_EQ(refusal(bad, tokens, tokens).message,
+            "'clip' is -1, it must be a finite number of at least 0");
+  bad = options();
+  bad.update.beta2 = 1;
+  EXPECT_EQ(refusal(bad, tokens, tokens).message,
+            "'beta2' is 1, it must be at least 0 and below 1");
   EXPECT_EQ(refusal(options(), small, tokens).message,
             "the training data has 16 tokens, a sequence of 16 needs 17");
   EXPECT_EQ(refusal(options(), tokens, small).message,
