@@ -96,6 +96,11 @@ struct Expr {
 
 /// Builds a node and its height. The only way expressions are made, by the parser and from C++.
 ExprPtr makeExpr(decltype(Expr::node) node, Location location);
+/// A node just made, with brackets around it.
+ExprPtr inBrackets(ExprPtr fresh, Location location);
+/// From a spelling that the lexer accepts.
+ExprPtr makeNumber(std::string spelling, Location location);
+/// From a finite value; the literal of a negative one is negated.
 ExprPtr makeNumber(double value, Location location);
 
 /// The comments of a statement or declaration, with their `#`. In `before`, an empty string is a

@@ -10,6 +10,7 @@ namespace lnx {
 ast::FilePtr parse(SourcePtr source, Diagnostics &diagnostics);
 
 /// Parses one expression, as in `--set dt=1/depth`. Null when an error was reported.
+/// The caller keeps the source as long as the expression.
 ast::ExprPtr parseExpr(SourcePtr source, Diagnostics &diagnostics);
 
 } // namespace lnx
