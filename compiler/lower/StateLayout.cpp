@@ -36,3 +36,29 @@ StateLayout StateLayout::of(ModuleOp module) {
   layout.floats = next;
   return layout;
 }
+
+void StateLayout::writeTable(ModuleOp module) const {
+  Builder b(module.getContext());
+  SmallVector<Attribute> rows;
+  for (auto parameter : llvm::make_early_inc_range(module.getOps<ParameterOp>())) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(parameter.getType()).getShape();
+    InitAttr init = parameter.getInit();
+    NamedAttribute entries[] = {
+        b.getNamedAttr("symbol", parameter.getSymNameAttr()),
+        b.getNamedAttr("path", parameter.getPathAttr()),
+        b.getNamedAttr("offset", b.getI64IntegerAttr(offset(parameter))),
+        b.getNamedAttr("first_layer", parameter.getFirstLayerAttr()),
+        b.getNamedAttr("layers", parameter.getLayersAttr()),
+        b.getNamedAttr("shape", b.getDenseI64ArrayAttr(shape)),
+        b.getNamedAttr("init", b.getStringAttr(init.getKind())),
+        b.getNamedAttr("a", init.getA()),
+        b.getNamedAttr("b", init.getB()),
+        b.getNamedAttr("decay", b.getBoolAttr(isDecayed(parameter))),
+    };
+    rows.push_back(b.getDictionaryAttr(entries));
+    parameter.erase();
+  }
+  module->setAttr("lnx.parameters", b.getArrayAttr(rows));
+  module->setAttr("lnx.state_floats", b.getI64IntegerAttr(floats));
+  module->setAttr("lnx.decay_floats", b.getI64IntegerAttr(decayFloats));
+}

@@ -29,6 +29,12 @@ struct StateLayout {
     return (segment == 0 ? decayFloats : floats - decayFloats) / segmentWidth;
   }
 
+  /// Replaces the module's lnx.parameter operations by builtin attributes of the module, which
+  /// levels below fused can keep: lnx.state_floats, lnx.decay_floats and lnx.parameters, an array
+  /// with one dictionary for each parameter: symbol, path, offset, first_layer, layers, shape, init
+  /// (its kind), a, b, decay.
+  void writeTable(ModuleOp module) const;
+
   int64_t floats = 0;      ///< of one arena; a multiple of 1024
   int64_t decayFloats = 0; ///< the first of them that are decayed; a multiple of 1024
 

@@ -1,0 +1,111 @@
+// EntryLowering: one entry function on its way from tensors to buffers.
+// Relied on by the LowerGroups pass; its parts are EntryLowering, RepeatLowering and Placement.
+#ifndef LNX_COMPILER_LOWER_ENTRYLOWERING_H
+#define LNX_COMPILER_LOWER_ENTRYLOWERING_H
+
+#include "compiler/lower/StateLayout.h"
+#include "compiler/target/Target.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+
+namespace mlir::lnx {
+
+/// What all entries of a module share while they are lowered.
+struct ProgramLowering {
+  ModuleOp module;
+  Target *target; ///< null: every group by reference
+  StateLayout layout;
+  Kernels kernels;
+  llvm::DenseMap<Attribute, memref::GlobalOp> tables; ///< by their numbers
+
+  ProgramLowering(ModuleOp module, Target *target)
+      : module(module), target(target), layout(StateLayout::of(module)), kernels(module) {}
+  memref::GlobalOp table(DenseF64ArrayAttr values);
+};
+
+/// Where a group writes one of its results.
+struct Place {
+  Value buffer;
+  bool accumulates = false;
+  bool inPlace = false; ///< shares memory with an input of the group
+};
+
+/// A stacked value: its layers lie `layerBytes` apart in `bytes`.
+struct Stack {
+  Value bytes; ///< memref<?xi8>
+  Value layerBytes;
+};
+
+/// A repeat whose body is being lowered.
+struct RunningRepeat {
+  RepeatOp op;
+  llvm::SmallVector<Value> carries; ///< one buffer each, read and written in every iteration
+  llvm::SmallVector<Stack> stacks;
+  Value layer;
+};
+
+class EntryLowering {
+public:
+  EntryLowering(ProgramLowering &program, func::FuncOp source);
+  /// Writes the lowered function beside the source, which is erased.
+  LogicalResult run();
+
+private:
+  // EntryLowering.cpp: the frame.
+  func::FuncOp createFunction();
+  LogicalResult lowerBlock(Block &block);
+  LogicalResult lowerOp(Operation &op);
+  LogicalResult lowerGroup(GroupOp group);
+  void lowerGet(GetOp get);
+  void lowerAccumulate(AccumulateOp accumulate);
+  void lowerNumber(Value result, Value number);
+  void lowerReadState(ReadStateOp read);
+  void lowerWriteState(WriteStateOp write);
+  void lowerReturn(func::ReturnOp op);
+
+  // RepeatLowering.cpp.
+  LogicalResult lowerRepeat(RepeatOp repeat);
+  Value carryBuffer(RepeatOp repeat, OpOperand &use);
+  bool canAdopt(RepeatOp repeat, OpOperand &use);
+  Stack createStack(RankedTensorType layerType, int64_t count);
+  LogicalResult bindBody(RunningRepeat &repeat);
+  void finishIteration(RunningRepeat &repeat);
+
+  // Placement.cpp: where results go, and whether what is there may be overwritten.
+  enum class Overwrite { No, AfterReads, InPlace };
+  Place place(GroupOp group, OpResult result);
+  std::optional<Place> placeAtUse(GroupOp group, OpResult result, OpOperand &use);
+  std::optional<Place> placeInRepeat(GroupOp group, OpResult result, OpOperand &use);
+  Overwrite overwrite(Value old, Operation *producer, Type resultType) const;
+  Overwrite overwriteState(WriteStateOp write, GroupOp producer, Type resultType) const;
+
+  // Buffers.cpp.
+  Value index(int64_t value);
+  Value allocate(RankedTensorType type);
+  llvm::SmallVector<Value> zerosFor(Value buffer);
+  Value viewBytes(Value bytes, Value offset, RankedTensorType type);
+  Value viewAs(Value buffer, RankedTensorType type);
+  Value viewLayer(const Stack &stack, Value layer, RankedTensorType type);
+  Value viewParameter(unsigned arena, ParameterOp parameter, Value layer, RankedTensorType type);
+  Value viewSegment(llvm::StringRef arena, int64_t segment, RankedTensorType type);
+  Value viewResult(unsigned result, RankedTensorType type);
+  enum class Transfer { Copy, Add };
+  void transfer(Value from, Value to, Transfer kind);
+  void transferNumber(Value from, Value to, Transfer kind);
+
+  ProgramLowering &program;
+  func::FuncOp source;
+  OpBuilder builder;
+  Location loc;
+  Value state, scratch, batch, time, arguments, results; ///< of the new function
+  Value rows, paddedRows;                                ///< batch * time; rounded up to 16
+  llvm::DenseMap<Value, Value> buffers;                  ///< tensors, and layer indices
+  llvm::DenseMap<Value, Stack> stacks;
+  llvm::DenseSet<Value> owned;           ///< tensors with a scratch buffer of their own
+  llvm::DenseSet<OpOperand *> satisfied; ///< uses whose data is where it belongs already
+  RunningRepeat *running = nullptr;
+};
+
+} // namespace mlir::lnx
+
+#endif

@@ -1,0 +1,338 @@
+// ExportProgram: the entry points and the one symbol that the runtime looks up.
+// Runs last; reads the attributes that stack-params, lower-groups and plan-arena left, and writes
+// the structures of lnx/abi.h field by field.
+#include "compiler/Passes.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/Support/xxhash.h"
+
+#include "lnx/abi.h"
+#include <cstddef>
+
+namespace mlir::lnx {
+#define GEN_PASS_DEF_EXPORTPROGRAM
+#include "compiler/Passes.h.inc"
+} // namespace mlir::lnx
+
+using namespace mlir;
+using namespace mlir::lnx;
+
+/// Functions of the module in the order of LNX_ENTRY_*.
+static constexpr llvm::StringLiteral entryNames[LNX_ENTRY_COUNT] = {"grad",  "eval", "next", "norm",
+                                                                    "adamw", "adam", "sgd"};
+
+static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 264,
+              "the structures below are written for this layout");
+
+static int64_t getInteger(Operation *op, StringRef name) {
+  auto attribute = op->getAttrOfType<IntegerAttr>(name);
+  return attribute ? attribute.getInt() : 0;
+}
+
+static std::string getText(Operation *op, StringRef name) {
+  auto attribute = op->getAttrOfType<StringAttr>(name);
+  return attribute ? attribute.str() : std::string();
+}
+
+namespace {
+
+/// Writes constant data: globals and structures that point at each other.
+class ConstantData {
+public:
+  ConstantData(ModuleOp module, SymbolTable &symbols)
+      : module(module), symbols(symbols), context(module.getContext()), b(context),
+        pointer(LLVM::LLVMPointerType::get(context)) {}
+
+  /// A structure as a list of fields, each an integer or the address of a symbol.
+  struct Field {
+    int64_t number = 0;
+    unsigned bits = 64; ///< 0 for an address
+    StringRef symbol;   ///< of an address; empty for null
+  };
+  static Field word(int64_t number) { return {number, 64, {}}; }
+  static Field half(int64_t number) { return {number, 32, {}}; }
+  static Field address(StringRef symbol) { return {0, 0, symbol}; }
+
+  /// A NUL-terminated string; returns its symbol.
+  StringRef text(StringRef value);
+  StringRef numbers(ArrayRef<double> values);
+  /// An array of structures with equal field kinds; one for a single structure.
+  LLVM::GlobalOp structures(StringRef name, ArrayRef<SmallVector<Field>> rows, bool isArray);
+  LLVM::GlobalOp bytes(StringRef name, StringRef value);
+  /// Keeps a global that nothing refers to.
+  void keep(StringRef symbol);
+
+private:
+  LLVM::GlobalOp create(StringRef name, Type type, Attribute value = {});
+  Value build(OpBuilder &b, Type type, ArrayRef<Field> fields);
+
+  ModuleOp module;
+  SymbolTable &symbols;
+  MLIRContext *context;
+  OpBuilder b;
+  Type pointer;
+};
+
+struct ExportProgram : lnx::impl::ExportProgramBase<ExportProgram> {
+  using ExportProgramBase::ExportProgramBase;
+  void runOnOperation() override;
+};
+
+} // namespace
+
+//===-- constant data ----------------------------------------------------===//
+
+LLVM::GlobalOp ConstantData::create(StringRef name, Type type, Attribute value) {
+  auto global = LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/true,
+                                       LLVM::Linkage::Internal, name, value);
+  global->remove();
+  symbols.insert(global, module.getBody()->end());
+  return global;
+}
+
+LLVM::GlobalOp ConstantData::bytes(StringRef name, StringRef value) {
+  b.setInsertionPointToEnd(module.getBody());
+  return create(name, LLVM::LLVMArrayType::get(b.getI8Type(), value.size()),
+                b.getStringAttr(value));
+}
+
+StringRef ConstantData::text(StringRef value) {
+  return bytes("lnx_text", (value + Twine('\0')).str()).getName();
+}
+
+StringRef ConstantData::numbers(ArrayRef<double> values) {
+  b.setInsertionPointToEnd(module.getBody());
+  auto size = static_cast<int64_t>(values.size());
+  auto type = RankedTensorType::get({size}, b.getF64Type());
+  return create("lnx_numbers", LLVM::LLVMArrayType::get(b.getF64Type(), size),
+                DenseElementsAttr::get(type, values))
+      .getName();
+}
+
+Value ConstantData::build(OpBuilder &b, Type type, ArrayRef<Field> fields) {
+  Location loc = module.getLoc();
+  Value whole = LLVM::PoisonOp::create(b, loc, type);
+  for (auto [index, field] : llvm::enumerate(fields)) {
+    Value value;
+    if (field.bits)
+      value = LLVM::ConstantOp::create(b, loc, b.getIntegerType(field.bits),
+                                       b.getIntegerAttr(b.getIntegerType(field.bits), field.number));
+    else if (field.symbol.empty())
+      value = LLVM::ZeroOp::create(b, loc, pointer);
+    else
+      value = LLVM::AddressOfOp::create(b, loc, pointer, field.symbol);
+    whole = LLVM::InsertValueOp::create(b, loc, whole, value,
+                                        ArrayRef<int64_t>{static_cast<int64_t>(index)});
+  }
+  return whole;
+}
+
+LLVM::GlobalOp ConstantData::structures(StringRef name, ArrayRef<SmallVector<Field>> rows,
+                                        bool isArray) {
+  SmallVector<Type> types;
+  for (const Field &field : rows.front())
+    types.push_back(field.bits ? Type(b.getIntegerType(field.bits)) : pointer);
+  Type element = LLVM::LLVMStructType::getLiteral(context, types);
+  Type type = isArray ? Type(LLVM::LLVMArrayType::get(element, rows.size())) : element;
+  b.setInsertionPointToEnd(module.getBody());
+  LLVM::GlobalOp global = create(name, type);
+  Location loc = module.getLoc();
+  OpBuilder inside(context);
+  inside.setInsertionPointToStart(inside.createBlock(&global.getInitializerRegion()));
+  Value value;
+  if (isArray) {
+    value = LLVM::PoisonOp::create(inside, loc, type);
+    for (auto [index, row] : llvm::enumerate(rows))
+      value = LLVM::InsertValueOp::create(inside, loc, value, build(inside, element, row),
+                                          ArrayRef<int64_t>{static_cast<int64_t>(index)});
+  } else {
+    value = build(inside, element, rows.front());
+  }
+  LLVM::ReturnOp::create(inside, loc, value);
+  return global;
+}
+
+void ConstantData::keep(StringRef symbol) {
+  LLVM::GlobalOp used = structures("llvm.used", {{address(symbol)}}, /*isArray=*/false);
+  auto type = LLVM::LLVMArrayType::get(pointer, 1);
+  used.setGlobalType(type);
+  used.setLinkage(LLVM::Linkage::Appending);
+  used.setConstant(false);
+  used.setSection("llvm.metadata");
+  // The one field of the structure is the one element of the array.
+  for (Operation &op : used.getInitializerRegion().front())
+    for (Value result : op.getResults())
+      if (isa<LLVM::LLVMStructType>(result.getType()))
+        result.setType(type);
+}
+
+//===-- entries ----------------------------------------------------------===//
+
+/// Loads the fields of one lnx_call and makes the arguments of an entry function of them.
+static LLVM::LLVMFuncOp wrapEntry(ModuleOp module, SymbolTable &symbols, func::FuncOp entry) {
+  MLIRContext *context = module.getContext();
+  Location loc = entry.getLoc();
+  LLVMTypeConverter converter(context);
+  OpBuilder b(context);
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer});
+  auto wrapper = LLVM::LLVMFuncOp::create(loc, ("lnx_entry_" + entry.getName()).str(), type);
+  wrapper.setLinkage(LLVM::Linkage::Internal);
+  symbols.insert(wrapper, module.getBody()->end());
+  Block *block = wrapper.addEntryBlock(b);
+  b.setInsertionPointToEnd(block);
+  auto load = [&](size_t offset, Type type) -> Value {
+    Value address = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block->getArgument(0),
+                                        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+    return LLVM::LoadOp::create(b, loc, type, address);
+  };
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value));
+  };
+  auto buffer = [&](size_t offset, Type type, Value size) -> Value {
+    Value value = LLVM::PoisonOp::create(b, loc, converter.convertType(type));
+    Value address = load(offset, pointer);
+    auto set = [&](Value part, ArrayRef<int64_t> position) {
+      value = LLVM::InsertValueOp::create(b, loc, value, part, position);
+    };
+    set(address, {0});
+    set(address, {1});
+    set(constant(0), {2});
+    set(size, {3, 0});
+    set(constant(1), {4, 0});
+    return UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
+  };
+  Value batch = load(offsetof(lnx_call, batch), b.getI64Type());
+  Value time = load(offsetof(lnx_call, time), b.getI64Type());
+  Value rows = LLVM::MulOp::create(b, loc, batch, time);
+  Value padded = LLVM::MulOp::create(
+      b, loc, LLVM::UDivOp::create(b, loc, LLVM::AddOp::create(b, loc, rows, constant(15)), constant(16)),
+      constant(16));
+  Value scratchBytes = LLVM::AddOp::create(
+      b, loc,
+      LLVM::MulOp::create(b, loc, padded, constant(getInteger(entry, "lnx.scratch_bytes_per_row"))),
+      constant(getInteger(entry, "lnx.scratch_fixed_bytes")));
+  int64_t stateBytes = 4 * 4 * getInteger(module, "lnx.state_floats");
+  int64_t results = entry.getName() == "next" ? getInteger(module, "lnx.vocabulary") : 1;
+  auto toIndex = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
+  };
+  TypeRange types = entry.getArgumentTypes();
+  SmallVector<Value> arguments = {
+      load(offsetof(lnx_call, runtime), pointer),
+      buffer(offsetof(lnx_call, state), types[1], constant(stateBytes)),
+      buffer(offsetof(lnx_call, scratch), types[2], scratchBytes),
+      buffer(offsetof(lnx_call, tokens), types[3], rows),
+      buffer(offsetof(lnx_call, targets), types[4], rows),
+      toIndex(batch),
+      toIndex(time),
+      buffer(offsetof(lnx_call, arguments), types[7], constant(LNX_ARGUMENT_COUNT)),
+      buffer(offsetof(lnx_call, results), types[8], constant(results))};
+  func::CallOp::create(b, loc, entry, arguments);
+  LLVM::ReturnOp::create(b, loc, ValueRange());
+  return wrapper;
+}
+
+//===-- the program ------------------------------------------------------===//
+
+static int64_t initCode(StringRef kind) {
+  if (kind == "normal")
+    return LNX_INIT_NORMAL;
+  if (kind == "uniform")
+    return LNX_INIT_UNIFORM;
+  return kind == "identity" ? LNX_INIT_IDENTITY : LNX_INIT_CONST;
+}
+
+/// The fields of one lnx_parameter.
+static SmallVector<ConstantData::Field> parameterFields(ConstantData &data, DictionaryAttr row) {
+  using D = ConstantData;
+  auto integer = [&](StringRef name) { return row.getAs<IntegerAttr>(name).getInt(); };
+  int64_t layers = integer("layers");
+  auto table = [&](StringRef name) {
+    ArrayRef<double> values = row.getAs<DenseF64ArrayAttr>(name).asArrayRef();
+    SmallVector<double> perLayer(values);
+    if (values.size() == 1)
+      perLayer.assign(layers, values[0]);
+    return D::address(data.numbers(perLayer));
+  };
+  ArrayRef<int64_t> sizes = row.getAs<DenseI64ArrayAttr>("shape").asArrayRef();
+  SmallVector<int64_t, 4> shape(sizes);
+  shape.resize(4, 1);
+  return {D::address(data.text(row.getAs<StringAttr>("path").getValue())),
+          D::word(integer("offset")),
+          D::word(integer("first_layer")),
+          D::word(layers),
+          D::word(shape[0]),
+          D::word(shape[1]),
+          D::word(shape[2]),
+          D::word(shape[3]),
+          D::half(static_cast<int64_t>(sizes.size())),
+          D::half(initCode(row.getAs<StringAttr>("init").getValue())),
+          table("a"),
+          table("b"),
+          D::half(row.getAs<BoolAttr>("decay").getValue()),
+          D::half(0)};
+}
+
+/// The note that the loader reads before it maps any code: ABI version and CPU.
+static void writeNote(ConstantData &data, StringRef cpu) {
+  std::string note;
+  auto word = [&](uint32_t value) { note.append(reinterpret_cast<const char *>(&value), 4); };
+  word(4);
+  word(static_cast<uint32_t>(4 + cpu.size() + 1));
+  word(1);
+  note.append("lnx\0", 4);
+  word(LNX_ABI_VERSION);
+  note.append(cpu.data(), cpu.size());
+  note.push_back('\0');
+  note.resize((note.size() + 3) / 4 * 4, '\0');
+  LLVM::GlobalOp global = data.bytes("lnx_note", note);
+  global.setSection(".note.lnx");
+  global.setAlignment(4);
+  data.keep(global.getName());
+}
+
+void ExportProgram::runOnOperation() {
+  using D = ConstantData;
+  ModuleOp module = getOperation();
+  SymbolTable symbols(module);
+  D data(module, symbols);
+  SmallVector<D::Field> entries, bytesPerRow, fixedBytes;
+  for (StringRef name : entryNames) {
+    auto entry = symbols.lookup<func::FuncOp>(name);
+    entries.push_back(D::address(entry ? wrapEntry(module, symbols, entry).getName() : StringRef()));
+    bytesPerRow.push_back(D::word(entry ? getInteger(entry, "lnx.scratch_bytes_per_row") : 0));
+    fixedBytes.push_back(D::word(entry ? getInteger(entry, "lnx.scratch_fixed_bytes") : 0));
+  }
+  SmallVector<SmallVector<D::Field>> parameters;
+  if (auto table = module->getAttrOfType<ArrayAttr>("lnx.parameters"))
+    for (auto row : table.getAsRange<DictionaryAttr>())
+      parameters.push_back(parameterFields(data, row));
+  StringRef parameterTable;
+  if (!parameters.empty())
+    parameterTable = data.structures("lnx_parameters", parameters, /*isArray=*/true).getName();
+  std::string spec = getText(module, "lnx.spec");
+  Operation *grad = symbols.lookup("grad");
+  SmallVector<D::Field> program = {D::half(LNX_ABI_VERSION),
+                                   D::half(static_cast<int64_t>(parameters.size())),
+                                   D::address(parameterTable),
+                                   D::word(getInteger(module, "lnx.state_floats")),
+                                   D::word(getInteger(module, "lnx.decay_floats"))};
+  llvm::append_range(program, entries);
+  llvm::append_range(program, bytesPerRow);
+  llvm::append_range(program, fixedBytes);
+  program.append({D::word(getInteger(module, "lnx.vocabulary")),
+                  D::word(getInteger(module, "lnx.context")),
+                  D::word(getInteger(module, "lnx.depth")),
+                  D::word(grad ? getInteger(grad, "lnx.flops_per_row") : 0),
+                  D::word(grad ? getInteger(grad, "lnx.flops_per_pair") : 0),
+                  D::address(data.text(getText(module, "lnx.name"))),
+                  D::address(data.text(spec)),
+                  D::word(static_cast<int64_t>(llvm::xxh3_64bits(spec))),
+                  D::address(data.text(cpu))});
+  LLVM::GlobalOp symbol = data.structures(LNX_PROGRAM_SYMBOL, {program}, /*isArray=*/false);
+  symbol.setLinkage(LLVM::Linkage::External);
+  writeNote(data, cpu);
+}
