@@ -34,14 +34,20 @@ struct Array {
   static llvm::SmallVector<int64_t, 4> shapeOf(Type type, Batch batch);
 };
 
+/// For each dimension of `result`, how far apart the elements of an operand lie; 0 where it
+/// repeats.
+llvm::SmallVector<int64_t, 4> broadcastStrides(Type operand, Type result);
+/// `x` of type `type`, repeated to the shape of `result`.
+Array broadcastArray(const Array &x, Type type, Type result, Batch batch);
+
 /// Everything a program reads and writes outside its values.
 struct Environment {
   Batch batch;
-  llvm::StringMap<Array> inputs;     ///< "tokens", "targets", "source"
-  llvm::StringMap<Array> parameters; ///< by path at level spec, by symbol below; [layers x shape]
-  llvm::StringMap<Array> gradients;  ///< by symbol, the same shapes; lnx.accumulate adds here
+  llvm::StringMap<Array> inputs;       ///< "tokens", "targets", "source"
+  llvm::StringMap<Array> parameters;   ///< by path at level spec, by symbol below; [layers x shape]
+  llvm::StringMap<Array> gradients;    ///< by symbol, the same shapes; lnx.accumulate adds here
   llvm::SmallVector<double> arguments; ///< LNX_ARGUMENT_* of abi.h
-  llvm::StringMap<Array> state;      ///< "param0", "grad1", ...: arena and segment
+  llvm::StringMap<Array> state;        ///< "param0", "grad1", ...: arena and segment
 };
 
 /// Runs a lnx.model at level spec and returns its logits [rows x vocabulary]. Parameters are looked
@@ -49,11 +55,12 @@ struct Environment {
 FailureOr<Array> evaluateModel(Operation *model, Environment &environment);
 
 /// Runs an entry function at level grad or fused; returns one array for each result.
-FailureOr<llvm::SmallVector<Array>> evaluateFunction(func::FuncOp function, llvm::ArrayRef<Array> arguments,
-                                                     Environment &environment);
+FailureOr<llvm::SmallVector<Array>>
+evaluateFunction(func::FuncOp function, llvm::ArrayRef<Array> arguments, Environment &environment);
 
 /// Evaluates one op without regions; used by both of the above and by the conformance tests.
-FailureOr<llvm::SmallVector<Array>> evaluateOp(Operation *op, llvm::ArrayRef<Array> operands, Batch batch);
+FailureOr<llvm::SmallVector<Array>> evaluateOp(Operation *op, llvm::ArrayRef<Array> operands,
+                                               Batch batch);
 
 } // namespace mlir::lnx
 

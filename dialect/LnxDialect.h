@@ -42,7 +42,8 @@ bool hasRows(Type type);
 /// Features of a row tensor, or the whole shape of a fixed one.
 llvm::ArrayRef<int64_t> getFeatures(Type type);
 /// tensor<?xFxf32> or tensor<Fxf32>.
-RankedTensorType getTensorType(MLIRContext *context, llvm::ArrayRef<int64_t> features, bool withRows);
+RankedTensorType getTensorType(MLIRContext *context, llvm::ArrayRef<int64_t> features,
+                               bool withRows);
 /// The type element-wise operands broadcast to, or failure when they do not fit.
 FailureOr<RankedTensorType> broadcastTypes(llvm::ArrayRef<Type> types);
 

@@ -21,6 +21,7 @@ def Lnx_Dialect : Dialect {
     `tensor<f32>`. The result has rows when an operand has.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 

@@ -24,6 +24,9 @@ def Lnx_PrimitiveInterface : OpInterface<"PrimitiveOpInterface"> {
     InterfaceMethod<[{Floating-point operations of matrix products for each row; `perPair` is counted for
         each (row, position of its sequence) pair instead.}],
       "::mlir::lnx::Flops", "getFlops", (ins), "", "return {};">,
+    StaticInterfaceMethod<[{Lines the conformance tests try it on, operands named %0, %1, ...; element-wise
+        ops and reductions need none.}],
+      "::std::vector<::llvm::StringRef>", "samples", (ins), "", "return {};">,
   ];
 }
 

@@ -23,6 +23,8 @@ public:
 
   /// The size of dimension `dim` of a buffer, index.
   Value size(Value buffer, int64_t dim);
+  /// The sizes of all dimensions.
+  llvm::SmallVector<Value> sizes(Value buffer);
   Value index(int64_t value);
   Value number(double value); ///< f32
   /// A loop nest over [0, sizes[i]); the body gets the induction variables.
@@ -30,6 +32,8 @@ public:
   /// A loop over [0, size) that carries one f32; returns the last.
   Value reduce(Value size, Value init, llvm::function_ref<Value(Value iv, Value carried)> body);
   Value load(Value buffer, ValueRange indices);
+  /// Element `row` of a buffer of ids, as an index.
+  Value loadIndex(Value buffer, Value row);
   /// Loads with NumPy broadcasting as the dialect defines it: `indices` address the result's shape.
   Value loadBroadcast(Value buffer, ValueRange indices, bool resultHasRows);
   /// Writes element `indices` of result `result`, adding where it accumulates.
@@ -37,6 +41,10 @@ public:
   /// Sets a result to zero unless it accumulates; then addTo adds element by element.
   void clear(unsigned result);
   void addTo(unsigned result, ValueRange indices, Value value);
+  /// Arithmetic on f32.
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
 };
 
 } // namespace mlir::lnx

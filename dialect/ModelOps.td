@@ -57,6 +57,7 @@ def Lnx_ApplyOp : Lnx_Op<"apply", [SingleBlock, NoRegionArguments, RecursiveMemo
   let arguments = (ins StrAttr:$callee, StrAttr:$scope);
   let results = (outs Variadic<AnyType>:$results);
   let regions = (region SizedRegion<1>:$body);
+  let hasVerifier = 1;
   let assemblyFormat = "$callee $scope (`->` type($results)^)? attr-dict-with-keyword $body";
 }
 
@@ -130,7 +131,8 @@ def Lnx_TableOp : Lnx_Op<"table", [Pure]> {
   let summary = "the number of this layer: `values[layer]`";
   let arguments = (ins Index:$layer, DenseF64ArrayAttr:$values);
   let results = (outs Lnx_Tensor:$result);
-  let assemblyFormat = "$values `at` $layer attr-dict `:` type($result)";
+  let assemblyFormat = "custom<Numbers>($values) `at` $layer attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 //===-- levels grad and fused --------------------------------------------===//

@@ -5,8 +5,13 @@ include "dialect/ops/Primitive.td"
 def Lnx_ConstantOp : Lnx_Elementwise<"constant", [ConstantLike]> {
   let summary = "a number, tensor<f32>";
   let arguments = (ins F64Attr:$value);
+  let extraClassDeclaration = [{
+    double getNumber() { return getValueAttr().getValueAsDouble(); }
+    static ::std::vector<::llvm::StringRef> samples() { return {"lnx.constant 0.3333333333333333"}; }
+  }];
   let assemblyFormat = "$value attr-dict";
-  let hasFolder = 1;
+  let builders = [OpBuilder<(ins "double":$value),
+                            [{ build($_builder, $_state, $_builder.getF64FloatAttr(value)); }]>];
 }
 def Lnx_AddOp : Lnx_Binary<"add", [Commutative]> { let summary = "lhs + rhs"; let hasCanonicalizer = 1; }
 def Lnx_SubOp : Lnx_Binary<"sub"> { let summary = "lhs - rhs"; let hasCanonicalizer = 1; }
@@ -25,5 +30,14 @@ def Lnx_RsqrtOp : Lnx_Unary<"rsqrt"> { let summary = "1 / sqrt(x)"; }
 def Lnx_PowOp : Lnx_Elementwise<"pow"> {
   let summary = "x^exponent for a number known when compiling";
   let arguments = (ins Lnx_Tensor:$x, F64Attr:$exponent);
+  let builders = [OpBuilder<(ins "::mlir::Value":$x, "double":$exponent),
+                            [{ build($_builder, $_state, x, $_builder.getF64FloatAttr(exponent)); }]>];
+  let extraClassDeclaration = [{
+    double getNumber() { return getExponentAttr().getValueAsDouble(); }
+    static ::std::vector<::llvm::StringRef> samples() {
+      return {"lnx.pow %0 {exponent = 3.0} : tensor<?x4xf32>", "lnx.pow %0 {exponent = -2.0} : tensor<3xf32>",
+              "lnx.pow %0 {exponent = 0.3} : tensor<?x4xf32>", "lnx.pow %0 {exponent = 0.0} : tensor<?x4xf32>"};
+    }
+  }];
   let hasCanonicalizer = 1;
 }

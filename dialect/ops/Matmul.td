@@ -13,10 +13,24 @@ def Lnx_MatmulOp : Lnx_Primitive<"matmul"> {
   let results = (outs Lnx_Tensor:$result);
   let hasCanonicalizer = 1;
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::lnx::Flops getFlops();
+    static ::std::vector<::llvm::StringRef> samples() {
+      return {"lnx.matmul %0, %1 : tensor<?x4xf32>, tensor<4x3xf32>",
+              "lnx.matmul %0, %1 {transpose_rhs} : tensor<?x4xf32>, tensor<3x4xf32>",
+              "lnx.matmul %0, %1 {transpose_lhs} : tensor<?x4xf32>, tensor<?x3xf32>",
+              "lnx.matmul %0, %1 {transpose_lhs, transpose_rhs} : tensor<2x3xf32>, tensor<5x2xf32>"};
+    }
+  }];
 }
 def Lnx_TransposeOp : Lnx_Primitive<"transpose"> {
   let summary = "the transpose of a fixed matrix";
   let arguments = (ins Lnx_Tensor:$x);
   let results = (outs Lnx_Tensor:$result);
   let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    static ::std::vector<::llvm::StringRef> samples() {
+      return {"lnx.transpose %0 : tensor<2x3xf32>"};
+    }
+  }];
 }

@@ -22,6 +22,26 @@ class Lnx_Primitive<string mnemonic, list<Trait> traits = []>
 class Lnx_Elementwise<string mnemonic, list<Trait> traits = []>
     : Lnx_Primitive<mnemonic, !listconcat([DeclareOpInterfaceMethods<Lnx_ElementwiseInterface>], traits)> {
   let results = (outs Lnx_Tensor:$result);
+  let hasFolder = 1;
+  let extraClassDefinition = [{
+    ::mlir::lnx::OpClass $cppClass::getOpClass() { return ::mlir::lnx::OpClass::Rowwise; }
+    ::llvm::LogicalResult $cppClass::inferReturnTypes(
+        ::mlir::MLIRContext *context, ::std::optional<::mlir::Location> location,
+        ::mlir::ValueRange operands, ::mlir::DictionaryAttr, ::mlir::OpaqueProperties,
+        ::mlir::RegionRange, ::llvm::SmallVectorImpl<::mlir::Type> &types) {
+      return ::mlir::lnx::inferElementwise(context, location, operands, types);
+    }
+    ::llvm::SmallVector<::mlir::lnx::Array> $cppClass::evaluate(
+        ::llvm::ArrayRef<::mlir::lnx::Array> operands, ::mlir::lnx::Batch batch) {
+      return ::mlir::lnx::evaluateElementwise(*this, operands, batch);
+    }
+    void $cppClass::lower(::mlir::lnx::LoopBuilder &loops) {
+      ::mlir::lnx::lowerElementwise(*this, loops);
+    }
+    ::mlir::OpFoldResult $cppClass::fold(FoldAdaptor adaptor) {
+      return ::mlir::lnx::foldElementwise(*this, adaptor.getOperands());
+    }
+  }];
 }
 class Lnx_Unary<string mnemonic, list<Trait> traits = []> : Lnx_Elementwise<mnemonic, traits> {
   let arguments = (ins Lnx_Tensor:$x);

@@ -1,0 +1,218 @@
+// Attend.cpp: scaled dot-product attention and its gradient, on arrays and as types.
+// The loops of the reference lowering are in AttendLoops.cpp.
+#include "dialect/ops/Elementwise.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+
+namespace {
+/// Places and sizes of one attend on arrays.
+struct Heads {
+  int64_t heads, group, size, queryWidth, keyWidth;
+  bool causal;
+  double scale, softcap;
+  Batch batch;
+
+  template <typename OpTy> static Heads of(OpTy op, Batch batch) {
+    int64_t heads = op.getHeads(), keyHeads = op.getKvHeads();
+    int64_t width = getFeatures(op.getQ().getType()).front();
+    return {heads,
+            heads / keyHeads,
+            width / heads,
+            width,
+            getFeatures(op.getK().getType()).front(),
+            op.getCausal(),
+            op.getScaleAttr().getValueAsDouble(),
+            op.getSoftcapAttr().getValueAsDouble(),
+            batch};
+  }
+  int64_t query(int64_t row, int64_t head) const { return row * queryWidth + head * size; }
+  int64_t key(int64_t row, int64_t head) const { return row * keyWidth + head / group * size; }
+  /// Rows that `row` sees: [begin, end).
+  std::pair<int64_t, int64_t> visible(int64_t row) const {
+    int64_t begin = row - row % batch.time;
+    return {begin, causal ? row + 1 : begin + batch.time};
+  }
+  double cap(double score) const {
+    return softcap > 0 ? softcap * std::tanh(score / softcap) : score;
+  }
+  /// Derivative of cap, from the capped score.
+  double capSlope(double capped) const {
+    return softcap > 0 ? 1 - capped / softcap * (capped / softcap) : 1;
+  }
+};
+} // namespace
+
+static double dot(const double *a, const double *b, int64_t size) {
+  double sum = 0;
+  for (int64_t i = 0; i < size; ++i)
+    sum += a[i] * b[i];
+  return sum;
+}
+
+//===-- types --------------------------------------------------------------===//
+
+// Types of q, k and v; the same for attend and attend_grad.
+static LogicalResult inferHeads(std::optional<Location> location, ValueRange operands,
+                                int64_t heads, int64_t keyHeads) {
+  for (Value operand : operands.take_front(3))
+    if (!hasRows(operand.getType()) || getFeatures(operand.getType()).size() != 1)
+      return emitOptionalError(location, "attention needs rows of features, not ",
+                               operand.getType());
+  int64_t width = getFeatures(operands[0].getType()).front();
+  int64_t keyWidth = getFeatures(operands[1].getType()).front();
+  if (heads < 1 || width % heads != 0)
+    return emitOptionalError(location, "width ", width, " cannot be split into ", heads, " heads");
+  if (keyHeads < 1 || heads % keyHeads != 0)
+    return emitOptionalError(location, heads, " heads cannot share ", keyHeads, " key heads");
+  if (keyWidth != width / heads * keyHeads)
+    return emitOptionalError(location, "keys are ", keyWidth, " wide where ", keyHeads,
+                             " heads of ", width / heads, " are expected");
+  if (operands[2].getType() != operands[1].getType())
+    return emitOptionalError(location, "keys are ", operands[1].getType(), " but values are ",
+                             operands[2].getType());
+  return success();
+}
+
+LogicalResult AttendOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
+                                         ValueRange operands, DictionaryAttr attributes,
+                                         OpaqueProperties properties, RegionRange regions,
+                                         SmallVectorImpl<Type> &types) {
+  Adaptor adaptor(operands, attributes, properties, regions);
+  if (failed(inferHeads(location, operands, adaptor.getHeads(), adaptor.getKvHeads())))
+    return failure();
+  int64_t heads = adaptor.getHeads();
+  types.assign({operands[0].getType(), getTensorType(context, {heads}, /*withRows=*/true)});
+  return success();
+}
+
+LogicalResult AttendOp::verify() {
+  if (getSoftcapAttr().getValueAsDouble() < 0)
+    return emitOpError("softcap is ") << getSoftcapAttr().getValueAsDouble() << ", less than 0";
+  return success();
+}
+
+LogicalResult AttendGradOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
+                                             ValueRange operands, DictionaryAttr attributes,
+                                             OpaqueProperties properties, RegionRange regions,
+                                             SmallVectorImpl<Type> &types) {
+  Adaptor adaptor(operands, attributes, properties, regions);
+  if (failed(inferHeads(location, operands, adaptor.getHeads(), adaptor.getKvHeads())))
+    return failure();
+  for (Value operand : {operands[3], operands[5]})
+    if (operand.getType() != operands[0].getType())
+      return emitOptionalError(location, "outputs are ", operand.getType(), " but queries are ",
+                               operands[0].getType());
+  types.assign({operands[0].getType(), operands[1].getType(), operands[2].getType()});
+  return success();
+}
+
+OpClass AttendOp::getOpClass() { return OpClass::Mixing; }
+OpClass AttendGradOp::getOpClass() { return OpClass::Mixing; }
+
+//===-- values -------------------------------------------------------------===//
+
+// One head of one row: its output and the log of its sum of exp.
+static double attendRow(const Heads &h, ArrayRef<Array> operands, int64_t row, int64_t head,
+                        double *output) {
+  auto [begin, end] = h.visible(row);
+  const double *q = operands[0].data.data() + h.query(row, head);
+  SmallVector<double> scores;
+  double largest = -INFINITY, sum = 0;
+  for (int64_t other = begin; other < end; ++other) {
+    const double *k = operands[1].data.data() + h.key(other, head);
+    scores.push_back(h.cap(h.scale * dot(q, k, h.size)));
+    largest = std::max(largest, scores.back());
+  }
+  for (double score : scores)
+    sum += std::exp(score - largest);
+  double lse = largest + std::log(sum);
+  for (int64_t other = begin; other < end; ++other) {
+    const double *v = operands[2].data.data() + h.key(other, head);
+    double weight = std::exp(scores[other - begin] - lse);
+    for (int64_t i = 0; i < h.size; ++i)
+      output[i] += weight * v[i];
+  }
+  return lse;
+}
+
+SmallVector<Array> AttendOp::evaluate(ArrayRef<Array> operands, Batch batch) {
+  Heads h = Heads::of(*this, batch);
+  Array output(Array::shapeOf(getOutput().getType(), batch));
+  Array lse(Array::shapeOf(getLse().getType(), batch));
+  for (int64_t row = 0; row < batch.rows(); ++row)
+    for (int64_t head = 0; head < h.heads; ++head)
+      lse.data[row * h.heads + head] =
+          attendRow(h, operands, row, head, output.data.data() + h.query(row, head));
+  return {output, lse};
+}
+
+// With p = softmax(s): ds = p (dO.v - D) where D = dO.O, and dv = p dO.
+static void attendRowGrad(const Heads &h, ArrayRef<Array> operands, int64_t row, int64_t head,
+                          MutableArrayRef<Array> results) {
+  auto [begin, end] = h.visible(row);
+  int64_t at = h.query(row, head);
+  const double *q = operands[0].data.data() + at, *dOutput = operands[5].data.data() + at;
+  double delta = dot(dOutput, operands[3].data.data() + at, h.size);
+  double lse = operands[4].data[row * h.heads + head];
+  for (int64_t other = begin; other < end; ++other) {
+    int64_t there = h.key(other, head);
+    const double *k = operands[1].data.data() + there, *v = operands[2].data.data() + there;
+    double score = h.cap(h.scale * dot(q, k, h.size)), weight = std::exp(score - lse);
+    double slope = weight * (dot(dOutput, v, h.size) - delta) * h.capSlope(score) * h.scale;
+    for (int64_t i = 0; i < h.size; ++i) {
+      results[0].data[at + i] += slope * k[i];
+      results[1].data[there + i] += slope * q[i];
+      results[2].data[there + i] += weight * dOutput[i];
+    }
+  }
+}
+
+SmallVector<Array> AttendGradOp::evaluate(ArrayRef<Array> operands, Batch batch) {
+  Heads h = Heads::of(*this, batch);
+  SmallVector<Array> results;
+  for (Type type : getOperation()->getResultTypes())
+    results.emplace_back(Array::shapeOf(type, batch));
+  for (int64_t row = 0; row < batch.rows(); ++row)
+    for (int64_t head = 0; head < h.heads; ++head)
+      attendRowGrad(h, operands, row, head, results);
+  return results;
+}
+
+//===-- gradients, bounds, work --------------------------------------------===//
+
+void AttendOp::differentiate(GradBuilder &grad) {
+  Value dOutput = grad.gradient(getOutput());
+  if (grad.gradient(getLse())) {
+    emitOpError("has no derivative of 'lse'");
+    return;
+  }
+  auto back = AttendGradOp::create(grad.getBuilder(), grad.getLoc(), getQ(), getK(), getV(),
+                                   getOutput(), getLse(), dOutput, getHeadsAttr(), getKvHeadsAttr(),
+                                   getCausalAttr(), getScaleAttr(), getSoftcapAttr());
+  grad.add(getQ(), back.getDQ());
+  grad.add(getK(), back.getDK());
+  grad.add(getV(), back.getDV());
+}
+
+void AttendGradOp::differentiate(GradBuilder &) { emitOpError("has no derivative"); }
+
+// An output head is a mean of value heads, each of norm at most the whole row's.
+SmallVector<Moments> AttendOp::moments(ArrayRef<Moments> x) {
+  double keyHeads = static_cast<double>(getKvHeads());
+  return {Moments{std::sqrt(keyHeads) * x[2].rms, x[2].peak}.tightened(), Moments::unknown()};
+}
+
+SmallVector<Moments> AttendGradOp::moments(ArrayRef<Moments>) {
+  return SmallVector<Moments>(3, Moments::unknown());
+}
+
+// Products of one head pair cost 2 size; a causal mask leaves half of the pairs.
+static Flops pairFlops(Type q, bool causal, double products) {
+  double width = static_cast<double>(getFeatures(q).front());
+  return {.perPair = products * 2 * width * (causal ? 0.5 : 1)};
+}
+
+Flops AttendOp::getFlops() { return pairFlops(getQ().getType(), getCausal(), 2); }
+Flops AttendGradOp::getFlops() { return pairFlops(getQ().getType(), getCausal(), 5); }

@@ -1,0 +1,204 @@
+// Matmul.cpp: the matrix product with its four transposition cases, and the transpose of a matrix.
+// The gradients of a matmul are matmuls with other flags; nothing is ever transposed in memory.
+#include "dialect/ops/Elementwise.h"
+#include "mlir/IR/PatternMatch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+
+//===-- matmul: types ------------------------------------------------------===//
+
+namespace {
+/// Sizes of op(lhs) [m x k] and op(rhs) [k x n] as the types have them; rows are kDynamic.
+struct Product {
+  int64_t m, k, rhsK, n;
+};
+} // namespace
+
+static Product productOf(Type lhs, Type rhs, bool transposeLhs, bool transposeRhs) {
+  ArrayRef<int64_t> a = cast<ShapedType>(lhs).getShape(), b = cast<ShapedType>(rhs).getShape();
+  return {a[transposeLhs], a[!transposeLhs], b[transposeRhs], b[!transposeRhs]};
+}
+
+static Product productOf(MatmulOp op) {
+  return productOf(op.getLhs().getType(), op.getRhs().getType(), op.getTransposeLhs(),
+                   op.getTransposeRhs());
+}
+
+LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
+                                         ValueRange operands, DictionaryAttr attributes,
+                                         OpaqueProperties properties, RegionRange regions,
+                                         SmallVectorImpl<Type> &types) {
+  Adaptor adaptor(operands, attributes, properties, regions);
+  for (Value operand : operands)
+    if (cast<ShapedType>(operand.getType()).getRank() != 2)
+      return emitOptionalError(location, "matmul needs matrices, not ", operand.getType());
+  Product p = productOf(operands[0].getType(), operands[1].getType(), adaptor.getTransposeLhs(),
+                        adaptor.getTransposeRhs());
+  if (p.k != p.rhsK)
+    return emitOptionalError(location, "cannot multiply ", operands[0].getType(), " by ",
+                             operands[1].getType(), ": the sizes to sum over differ");
+  if (ShapedType::isDynamic(p.n))
+    return emitOptionalError(location, "the rows of ", operands[1].getType(),
+                             " cannot become columns");
+  bool withRows = ShapedType::isDynamic(p.m);
+  if (withRows)
+    types.push_back(getTensorType(context, {p.n}, withRows));
+  else
+    types.push_back(getTensorType(context, {p.m, p.n}, withRows));
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  auto lhs = getLhs().getType();
+  if (getTransposeLhs() && hasRows(lhs) && !hasRows(getRhs().getType()))
+    return emitOpError("sums over rows, which ") << getRhs().getType() << " does not have";
+  return success();
+}
+
+OpClass MatmulOp::getOpClass() { return OpClass::Contraction; }
+
+//===-- matmul: the four answers -------------------------------------------===//
+
+static Array transposed(const Array &x) {
+  int64_t rows = x.shape[0], columns = x.shape[1];
+  Array result({columns, rows});
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      result.data[j * rows + i] = x.data[i * columns + j];
+  return result;
+}
+
+// [m x k] times [k x n].
+static Array multiply(const Array &a, const Array &b) {
+  int64_t m = a.shape[0], k = a.shape[1], n = b.shape[1];
+  Array result({m, n});
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t l = 0; l < k; ++l) {
+      double factor = a.data[i * k + l];
+      const double *row = b.data.data() + l * n;
+      double *out = result.data.data() + i * n;
+      for (int64_t j = 0; j < n; ++j)
+        out[j] += factor * row[j];
+    }
+  return result;
+}
+
+SmallVector<Array> MatmulOp::evaluate(ArrayRef<Array> operands, Batch) {
+  return {multiply(getTransposeLhs() ? transposed(operands[0]) : operands[0],
+                   getTransposeRhs() ? transposed(operands[1]) : operands[1])};
+}
+
+void MatmulOp::differentiate(GradBuilder &grad) {
+  bool ta = getTransposeLhs(), tb = getTransposeRhs();
+  Value a = getLhs(), b = getRhs(), dy = grad.gradient(getResult());
+  auto product = [&](Value x, Value y, bool tx, bool ty) -> Value {
+    return MatmulOp::create(grad.getBuilder(), grad.getLoc(), x, y, tx, ty);
+  };
+  // d op(a) = dy op(b)^T and d op(b) = op(a)^T dy, transposed once more where a flag is set.
+  if (grad.wants(a))
+    grad.add(a, ta ? product(b, dy, tb, true) : product(dy, b, false, !tb));
+  if (grad.wants(b))
+    grad.add(b, tb ? product(dy, a, true, ta) : product(a, dy, !ta, false));
+}
+
+// |y| <= |x| |W| in the Frobenius norm, so rms(y) <= k rms(x) rms(W); an entry is at most the norm
+// of a row of the left times that of a column of the right.
+SmallVector<Moments> MatmulOp::moments(ArrayRef<Moments> x) {
+  Product p = productOf(*this);
+  if (ShapedType::isDynamic(p.k))
+    return {Moments::unknown()};
+  double k = static_cast<double>(p.k), n = static_cast<double>(p.n);
+  double m = ShapedType::isDynamic(p.m) ? 1 : static_cast<double>(p.m);
+  double row = std::sqrt(k) * std::min(x[0].peak, std::sqrt(m) * x[0].rms);
+  double column = std::sqrt(k) * std::min(x[1].peak, std::sqrt(n) * x[1].rms);
+  double peak = boundProduct(row, column);
+  return {Moments{k * boundProduct(x[0].rms, x[1].rms), peak}.tightened()};
+}
+
+void MatmulOp::lower(LoopBuilder &loops) {
+  Value a = loops.operands[0], b = loops.operands[1];
+  bool ta = getTransposeLhs(), tb = getTransposeRhs();
+  auto at = [&](Value matrix, Value row, Value column, bool transpose) {
+    return transpose ? loops.load(matrix, {column, row}) : loops.load(matrix, {row, column});
+  };
+  loops.forEach(loops.sizes(loops.results[0]), [&](ValueRange ij) {
+    Value sum = loops.reduce(loops.size(a, !ta), loops.number(0), [&](Value k, Value carried) {
+      return loops.add(carried, loops.mul(at(a, ij[0], k, ta), at(b, k, ij[1], tb)));
+    });
+    loops.store(0, ij, sum);
+  });
+}
+
+Flops MatmulOp::getFlops() {
+  Product p = productOf(*this);
+  auto fixed = [](int64_t size) { return ShapedType::isDynamic(size) ? 1.0 : double(size); };
+  if (!hasRows(getLhs().getType()))
+    return {};
+  return {.perRow = 2 * fixed(p.m) * fixed(p.k) * fixed(p.n)};
+}
+
+//===-- matmul: canonical form ---------------------------------------------===//
+
+// matmul(transpose(a), b) = matmul(a, b) with the flag turned, and the same on the right.
+static LogicalResult absorbTranspose(MatmulOp op, PatternRewriter &rewriter) {
+  auto lhs = op.getLhs().getDefiningOp<TransposeOp>();
+  auto rhs = op.getRhs().getDefiningOp<TransposeOp>();
+  if (!lhs && !rhs)
+    return failure();
+  rewriter.replaceOpWithNewOp<MatmulOp>(op, lhs ? lhs.getX() : op.getLhs(),
+                                        rhs ? rhs.getX() : op.getRhs(),
+                                        op.getTransposeLhs() != static_cast<bool>(lhs),
+                                        op.getTransposeRhs() != static_cast<bool>(rhs));
+  return success();
+}
+
+void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  patterns.add(absorbTranspose);
+}
+
+//===-- transpose ----------------------------------------------------------===//
+
+OpClass TransposeOp::getOpClass() { return OpClass::Library; }
+
+LogicalResult TransposeOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
+                                            ValueRange operands, DictionaryAttr, OpaqueProperties,
+                                            RegionRange, SmallVectorImpl<Type> &types) {
+  auto type = cast<RankedTensorType>(operands[0].getType());
+  if (hasRows(type) || type.getRank() != 2)
+    return emitOptionalError(location, "transpose needs a matrix without rows, not ", type);
+  types.push_back(
+      getTensorType(context, {type.getDimSize(1), type.getDimSize(0)}, /*withRows=*/false));
+  return success();
+}
+
+SmallVector<Array> TransposeOp::evaluate(ArrayRef<Array> operands, Batch) {
+  return {transposed(operands[0])};
+}
+
+void TransposeOp::differentiate(GradBuilder &grad) {
+  if (grad.wants(getX()))
+    grad.add(getX(),
+             TransposeOp::create(grad.getBuilder(), grad.getLoc(), grad.gradient(getResult())));
+}
+
+SmallVector<Moments> TransposeOp::moments(ArrayRef<Moments> x) { return {x[0]}; }
+
+void TransposeOp::lower(LoopBuilder &loops) {
+  loops.forEach(loops.sizes(loops.results[0]), [&](ValueRange ij) {
+    loops.store(0, ij, loops.load(loops.operands[0], {ij[1], ij[0]}));
+  });
+}
+
+static LogicalResult cancelTranspose(TransposeOp op, PatternRewriter &rewriter) {
+  auto inner = op.getX().getDefiningOp<TransposeOp>();
+  if (!inner)
+    return failure();
+  rewriter.replaceOp(op, inner.getX());
+  return success();
+}
+
+void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  patterns.add(cancelTranspose);
+}
