@@ -1,7 +1,7 @@
 // SamplerTest: which token a uniform number draws.
 // Frequencies of many draws are held against the softmax.
 #include "lnx/train/sampler.h"
-#include "FakeProgram.h"
+#include "BigramProgram.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ TEST(DrawToken, survivesLogitsWithoutANumber) {
 
 // Two samplers with one seed write the same text; another seed writes another.
 TEST(Sampler, dependsOnItsSeed) {
-  auto session = Session::create(fakeProgram(), {.batch = 1, .time = 8, .threads = 1, .seed = 1});
+  auto session = Session::create(bigramProgram(), {.batch = 1, .time = 8, .threads = 1, .seed = 1});
   ASSERT_TRUE(session);
   auto text = [&](uint64_t seed) {
     Sampler sampler(*session, {.seed = seed, .window = 8, .vocabulary = 14});

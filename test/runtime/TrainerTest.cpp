@@ -1,7 +1,7 @@
 // TrainerTest: the loop over a hand-written bigram model.
 // What is checked: it learns, micro-batches do not matter, and it stops when it must.
 #include "lnx/train/trainer.h"
-#include "FakeProgram.h"
+#include "BigramProgram.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -44,8 +44,9 @@ TrainOptions options(int64_t microBatch = 4) {
 }
 
 Session session(const TrainOptions &options) {
-  auto made = Session::create(
-      fakeProgram(), {.batch = options.microBatch, .time = options.time, .threads = 1, .seed = 1});
+  auto made =
+      Session::create(bigramProgram(),
+                      {.batch = options.microBatch, .time = options.time, .threads = 1, .seed = 1});
   EXPECT_TRUE(made);
   return std::move(*made);
 }
@@ -153,7 +154,7 @@ TEST(Trainer, namesTheFirstBadTensor) {
 }
 
 static Error refusal(const TrainOptions &options, const Tokens &tokens, const Tokens &held) {
-  auto error = checkTraining(*fakeProgram(), tokens, &held, options);
+  auto error = checkTraining(*bigramProgram(), tokens, &held, options);
   return error ? *error : Error{"accepted", Exit::done};
 }
 

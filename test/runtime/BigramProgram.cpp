@@ -1,6 +1,7 @@
-// FakeProgram.cpp: the entry points of the bigram model.
-// Arenas are parameter, gradient, m, v; the table is at 0 and decayed, the bias at 1024.
-#include "FakeProgram.h"
+// BigramProgram.cpp: the entry points of the bigram model.
+// Also built as bigram.so, for tests of the tool. Arenas are parameter, gradient, m, v; the table
+// is at 0 and decayed, the bias at 1024.
+#include "BigramProgram.h"
 
 #include <array>
 #include <cmath>
@@ -8,7 +9,7 @@
 
 namespace lnx {
 
-static constexpr int64_t arena = 2048, biasAt = 1024, vocabulary = fakeVocabulary;
+static constexpr int64_t arena = 2048, biasAt = 1024, vocabulary = bigramVocabulary;
 
 static float *arenaOf(const lnx_call *call, int64_t index) {
   return static_cast<float *>(call->state) + index * arena;
@@ -123,7 +124,19 @@ static constexpr lnx_parameter parameters[] = {
      .reserved = 0},
 };
 
-static constexpr lnx_program program = {
+// What the loader reads before it loads: name "lnx", type 1, ABI version, CPU.
+[[gnu::section(".note.lnx"), gnu::used, gnu::aligned(4)]] static const struct {
+  uint32_t nameSize, size, type;
+  char name[4];
+  uint32_t version;
+  char cpu[8];
+} note = {4, 12, 1, "lnx", LNX_ABI_VERSION, "x86-64"};
+
+} // namespace lnx
+
+using namespace lnx;
+
+extern "C" constinit const lnx_program lnx_program_v1 = {
     .abi_version = LNX_ABI_VERSION,
     .parameter_count = 2,
     .parameters = parameters,
@@ -133,7 +146,7 @@ static constexpr lnx_program program = {
     .scratch_bytes_per_row = {},
     .scratch_fixed_bytes = {64, 64, 64, 64, 64, 64, 64},
     .vocabulary = vocabulary,
-    .context = fakeContext,
+    .context = bigramContext,
     .depth = 1,
     .flops_per_row = 0,
     .attend_flops_per_pair = 0,
@@ -142,7 +155,3 @@ static constexpr lnx_program program = {
     .spec_hash = 1,
     .cpu = "x86-64",
 };
-
-Program fakeProgram() { return Program::fromMemory(&program, nullptr); }
-
-} // namespace lnx

@@ -1,0 +1,114 @@
+// lnx: the user's front: make token files, train, evaluate, sample, and a demonstration.
+// Reads the arguments and hands over to one subcommand; exit codes are those of lnx/result.h.
+#include "lnxCommand.h"
+
+#include <algorithm>
+#include <csignal>
+#include <fmt/format.h>
+#include <numeric>
+
+using namespace lnx;
+using namespace lnx::tool;
+
+// Levenshtein distance.
+static size_t editDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({substituted, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// Prints the error, and the nearest of `known` at a distance of 2 or less.
+static Exit unknown(std::string_view what, const std::string &name,
+                    const std::vector<std::string> &known) {
+  say(stderr, fmt::format("error: unknown {} '{}'\n", what, name));
+  const std::string *nearest = nullptr;
+  size_t least = 3;
+  for (const std::string &candidate : known)
+    if (size_t distance = editDistance(name, candidate); distance < least) {
+      least = distance;
+      nearest = &candidate;
+    }
+  if (nearest)
+    say(stderr, fmt::format("help: did you mean '{}'?\n", *nearest));
+  return Exit::usage;
+}
+
+static std::vector<std::string> commandNames(const CLI::App &app) {
+  std::vector<std::string> names;
+  for (const CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+static std::vector<std::string> flagNames(const CLI::App &command) {
+  std::vector<std::string> names;
+  for (const CLI::Option *option : command.get_options())
+    for (const std::string &name : option->get_lnames())
+      names.push_back("--" + name);
+  return names;
+}
+
+// What CLI11 could not place, in our words.
+static Exit refuse(CLI::App &app, const CLI::ParseError &error) {
+  CLI::App *command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
+  if (error.get_name() == "ExtrasError")
+    for (const std::string &extra : app.remaining(true)) {
+      if (!extra.starts_with("-"))
+        return fail({fmt::format("'{}' is one argument too many", extra), Exit::usage});
+      return unknown("option", extra.substr(0, extra.find('=')), flagNames(*command));
+    }
+  std::string message = error.what();
+  if (!message.empty() && message.size() > 1 &&
+      !std::isupper(static_cast<unsigned char>(message[1])))
+    message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+  say(stderr, fmt::format("error: {}\nhelp: 'lnx {}--help' shows what it takes\n", message,
+                          command == &app ? "" : command->get_name() + " "));
+  return Exit::usage;
+}
+
+static Exit run(int argc, char **argv) {
+  CLI::App app("lnx trains Transformers that are written as equations", "lnx");
+  Action action;
+  app.require_subcommand(1);
+  app.set_version_flag("--version", LNX_VERSION);
+  for (auto add : {addData, addTrain, addEval, addSample, addDemo})
+    add(app, action);
+  app.footer("Examples:\n"
+             "  lnx demo\n"
+             "  lnx data book.txt -o book.bin\n"
+             "  lnx train gpt2_peri.lnx --data book.txt --steps 500 --sample 200\n"
+             "'lnx COMMAND --help' says more.");
+  std::vector<std::string> commands = commandNames(app);
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::find(commands.begin(), commands.end(), argv[1]) == commands.end())
+    return unknown("command", argv[1], commands);
+  if (argc == 1) {
+    say(stderr, app.help());
+    return Exit::usage;
+  }
+  // CLI11 reports by exception; none leaves this function.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success &success) {
+    app.exit(success);
+    return Exit::done;
+  } catch (const CLI::ParseError &error) {
+    return refuse(app, error);
+  }
+  return action(CommandLine(argv, argv + argc));
+}
+
+int main(int argc, char **argv) {
+  // A reader that goes away must not end a training run.
+  std::signal(SIGPIPE, SIG_IGN);
+  return static_cast<int>(run(argc, argv));
+}

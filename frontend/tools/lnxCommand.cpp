@@ -1,0 +1,166 @@
+// lnxCommand.cpp: opening models and vocabularies, and generating text, for all subcommands.
+// The one place where a .lnx file becomes a program in memory is openModel.
+#include "lnxCommand.h"
+#if __has_include("frontend/Compile.h")
+#include "frontend/Compile.h"
+#endif
+
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace lnx::tool {
+
+void say(std::FILE *stream, const std::string &text) {
+  // Unchecked on purpose: a closed stream changes nothing about a run.
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+Exit fail(const Error &error) {
+  say(stderr, fmt::format("error: {}\n", error.message));
+  return error.exit;
+}
+
+static std::string scaled(double value, double base, std::string_view units) {
+  size_t unit = 0;
+  for (; value >= base && unit + 1 < units.size(); ++unit)
+    value /= base;
+  if (unit == 0)
+    return fmt::format("{:.0f}", value);
+  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, units[unit]);
+}
+
+std::string shortCount(int64_t number) { return scaled(static_cast<double>(number), 1e3, " kMGT"); }
+
+std::string shortBytes(size_t bytes) {
+  std::string text = scaled(static_cast<double>(bytes), 1024, " KMGT");
+  return text + (bytes >= 1024 ? "iB" : " B");
+}
+
+void addModelOptions(CLI::App &command, ModelChoice &choice) {
+  command.add_option("model", choice.path, "model.so, or a .lnx file to compile")->required();
+  command.add_option("--set", choice.settings, "NAME=VALUE of a parameter of the .lnx model");
+}
+
+Result<Program> openModel(const ModelChoice &choice) {
+  if (choice.path.ends_with(".so")) {
+    if (!choice.settings.empty())
+      return Error{fmt::format("'{}' is compiled already, '--set' needs a .lnx file", choice.path),
+                   Exit::usage};
+    return Program::load(choice.path);
+  }
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const std::string &text : choice.settings) {
+    size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return Error{fmt::format("'--set {}' is not NAME=VALUE", text), Exit::usage};
+    settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+#if __has_include("frontend/Compile.h")
+  return compileToMemory(choice.path, settings);
+#else
+  return Error{fmt::format("'{}' is not a model.so", choice.path)};
+#endif
+}
+
+int64_t parameterCount(const lnx_program &program) {
+  int64_t count = 0;
+  for (int32_t i = 0; i < program.parameter_count; ++i) {
+    const lnx_parameter &parameter = program.parameters[i];
+    int64_t size = parameter.layers;
+    for (int32_t d = 0; d < parameter.rank; ++d)
+      size *= parameter.shape[d];
+    count += size;
+  }
+  return count;
+}
+
+void addTokenizerOptions(CLI::App &command, TokenizerChoice &choice) {
+  command.add_option("--tokenizer", choice.name, "byte, char or gpt2")
+      ->check(CLI::IsMember({"byte", "char", "gpt2"}))
+      ->capture_default_str();
+  command.add_option("--vocab-dir", choice.vocabularyFolder,
+                     "folder of encoder.json and vocab.bpe, for gpt2");
+  command.add_option("--alphabet", choice.alphabetPath,
+                     "text with every character, for char (default: the data)");
+}
+
+Result<std::unique_ptr<Tokenizer>> openTokenizer(const TokenizerChoice &choice,
+                                                 std::string_view sample) {
+  if (choice.name == "byte")
+    return byteTokenizer();
+  if (choice.name == "gpt2") {
+    if (choice.vocabularyFolder.empty())
+      return Error{
+          "'--tokenizer gpt2' needs '--vocab-dir', the folder of encoder.json and vocab.bpe",
+          Exit::usage};
+    return gpt2Tokenizer(choice.vocabularyFolder);
+  }
+  if (choice.alphabetPath.empty())
+    return characterTokenizer(sample);
+  Result<std::string> alphabet = readText(choice.alphabetPath);
+  if (!alphabet)
+    return alphabet.error();
+  return characterTokenizer(*alphabet);
+}
+
+Result<std::string> readText(const std::string &path) {
+  std::FILE *file = path == "-" ? stdin : std::fopen(path.c_str(), "rbe");
+  if (!file)
+    return Error{fmt::format("cannot read '{}': {}", path, std::strerror(errno))};
+  std::string text;
+  char buffer[1 << 16];
+  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+    text.append(buffer, n);
+  int failure = std::ferror(file) ? errno : 0;
+  if (file != stdin)
+    std::fclose(file);
+  if (failure != 0)
+    return Error{fmt::format("cannot read '{}': {}", path, std::strerror(failure)), Exit::io};
+  return text;
+}
+
+void addTextOptions(CLI::App &command, TextChoice &choice) {
+  command.add_option("--prompt", choice.prompt, "text to continue (default: a new line)");
+  command.add_option("--temperature", choice.temperature, "0: always the most likely token")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--top-k", choice.topK, "only the k most likely tokens, 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+std::optional<Error> generate(Session &session, const Tokenizer &tokenizer,
+                              const TextChoice &choice, int64_t window,
+                              const std::function<void(std::string_view)> &write) {
+  Result<std::vector<int32_t>> ids = tokenizer.encode(choice.prompt);
+  if (!ids)
+    return Error{fmt::format("prompt: {}", ids.error().message), Exit::usage};
+  if (ids->empty() && tokenizer.endOfText() >= 0)
+    ids->push_back(tokenizer.endOfText());
+  if (ids->empty())
+    return Error{"the prompt is empty and this vocabulary has no end of text", Exit::usage};
+  if (tokenizer.vocabulary() > session.program()->vocabulary)
+    return Error{fmt::format("the tokenizer has {} tokens, the model only {}",
+                             tokenizer.vocabulary(), session.program()->vocabulary)};
+  write(choice.prompt);
+  Sampler sampler(session, {.temperature = choice.temperature,
+                            .topK = choice.topK,
+                            .seed = choice.seed,
+                            .window = window,
+                            .vocabulary = tokenizer.vocabulary()});
+  for (int64_t i = 0; i < choice.tokens; ++i) {
+    Result<int32_t> id = sampler.next(*ids);
+    if (!id)
+      return id.error();
+    ids->push_back(*id);
+    Result<std::string> text = tokenizer.decode(std::span(ids->data() + ids->size() - 1, 1));
+    if (!text)
+      return text.error();
+    write(*text);
+  }
+  return std::nullopt;
+}
+
+} // namespace lnx::tool

@@ -1,0 +1,286 @@
+// lnxTrain: `lnx train`: a model, data, and a run directory.
+// Relies on Trainer for the loop; this file resolves the options and shows what happens.
+#include "lnxCommand.h"
+
+#include "lnx/train/progress.h"
+#include "lnx/train/run.h"
+
+#include <csignal>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lnx::tool {
+
+namespace {
+
+struct TrainCommand {
+  ModelChoice model;
+  TokenizerChoice tokenizer;
+  TextChoice text;
+  SplitOptions data;
+  TrainOptions train;
+  int threads = 0;
+  std::string runPath;
+  bool overwrite = false, json = false;
+  int64_t every = 0;
+  CLI::App *command = nullptr;
+
+  bool given(const std::string &name) const { return command->get_option(name)->count() > 0; }
+};
+
+// Shows each step and keeps it in the run directory.
+class Screen final : public TrainObserver {
+public:
+  Screen(std::FILE *stream, ProgressOptions options, RunDirectory *run)
+      : progress(stream, options), run(run) {}
+  void onStep(const StepReport &report) override {
+    progress.show(report);
+    if (run && !failure)
+      failure = run->append(report);
+  }
+  Progress progress;
+  RunDirectory *run;
+  std::optional<Error> failure; // the first; training goes on
+};
+
+} // namespace
+
+static std::atomic<bool> stopRequested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
+
+const std::atomic<bool> &stopOnSignals() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { stopRequested = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP})
+    ::sigaction(signal, &action, nullptr);
+  return stopRequested;
+}
+
+// Fills in what depends on the model or on other options.
+static void resolve(TrainCommand &options, const lnx_program &program) {
+  TrainOptions &train = options.train;
+  if (!options.given("--time"))
+    train.time = program.context > 0 ? std::min<int64_t>(program.context, 256) : 256;
+  if (!options.given("--micro-batch"))
+    train.microBatch = train.batch;
+  if (!options.given("--min-rate"))
+    train.schedule.minimum = train.schedule.rate / 10;
+  if (!options.given("--warmup"))
+    train.schedule.warmup = std::min<int64_t>(100, train.steps / 10);
+  if (!options.given("--eval-every"))
+    train.evaluateEvery = std::max<int64_t>(1, train.steps / 10);
+  if (options.every <= 0)
+    options.every = std::max<int64_t>(1, train.steps / 20);
+  train.schedule.steps = train.steps;
+}
+
+// The number a user would write, not the nearest double of a float.
+static double decimal(float value) { return std::stod(fmt::format("{}", value)); }
+
+static std::string settingsJson(const TrainCommand &options, const lnx_program &program,
+                                const Split &data, const CommandLine &line) {
+  using Json = nlohmann::ordered_json;
+  const TrainOptions &train = options.train;
+  static const char *optimizers[] = {"adamw", "adam", "sgd"};
+  Json settings;
+  auto set = [&](const char *name, const Json &value) {
+    settings[name] = {
+        {"value", value},
+        {"from", options.given(std::string("--") + name) ? "command line" : "default"}};
+  };
+  set("steps", train.steps);
+  set("batch", train.batch);
+  set("micro-batch", train.microBatch);
+  set("time", train.time);
+  set("rate", train.schedule.rate);
+  set("min-rate", train.schedule.minimum);
+  set("warmup", train.schedule.warmup);
+  set("optimizer", optimizers[static_cast<int>(train.update.optimizer)]);
+  set("decay", decimal(train.update.decay));
+  set("clip", decimal(train.update.clip));
+  set("beta1", decimal(train.update.beta1));
+  set("beta2", decimal(train.update.beta2));
+  set("epsilon", decimal(train.update.epsilon));
+  set("seed", train.seed);
+  set("threads", options.threads);
+  set("eval-every", train.evaluateEvery);
+  set("eval-windows", train.heldOutWindows);
+  set("tokenizer", options.tokenizer.name);
+  Json run = {{"version", LNX_VERSION},
+              {"command", line},
+              {"device", "cpu"},
+              {"model",
+               {{"path", options.model.path},
+                {"name", program.name},
+                {"spec_hash", fmt::format("{:016x}", program.spec_hash)},
+                {"cpu", program.cpu},
+                {"parameters", parameterCount(program)},
+                {"set", options.model.settings}}},
+              {"data",
+               {{"path", options.data.path},
+                {"format", data.training.format()},
+                {"tokens", data.training.size()},
+                {"val_tokens", data.heldOut.size()}}},
+              {"settings", settings}};
+  // File names may be any bytes.
+  return run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+static std::string headline(const Session &session, const Split &data) {
+  const lnx_program &program = *session.program();
+  return fmt::format("{}: {} parameters, depth {}, memory {}\n"
+                     "data: {} training and {} held-out tokens ({})\n",
+                     program.name, shortCount(parameterCount(program)), program.depth,
+                     shortBytes(session.memory().total()), withThousands(data.training.size()),
+                     withThousands(data.heldOut.size()), data.training.format());
+}
+
+static Exit exitOf(const TrainSummary &summary) {
+  switch (summary.outcome) {
+  case Outcome::finished:
+    return Exit::done;
+  case Outcome::stopped:
+    return Exit::stopped;
+  case Outcome::unstable:
+    return Exit::unstable;
+  }
+  return Exit::internal;
+}
+
+// Everything after the model, the data and the session exist.
+static Exit trainAndReport(const TrainCommand &options, Session &session, const Split &data,
+                           const Tokenizer &tokenizer, RunDirectory *run) {
+  std::FILE *talk = options.json ? stderr : stdout;
+  say(talk, headline(session, data));
+  bool heldOut = data.heldOut.size() > 0;
+  ProgressOptions shown = progressFor(talk);
+  shown.every = options.every;
+  shown.bytesPerToken = tokenizer.name() == "byte" ? 1 : 0;
+  Screen screen(talk, shown, run);
+  Trainer trainer(session, data.training, heldOut ? &data.heldOut : nullptr, options.train);
+  Result<TrainSummary> summary = trainer.run(screen, &stopOnSignals());
+  screen.progress.finish();
+  if (!summary)
+    return fail(summary.error());
+  say(talk, summaryLines(*summary, shown.bytesPerToken));
+  if (options.json)
+    say(stdout, summaryJson(*summary, shown.bytesPerToken) + "\n");
+  if (summary->outcome != Outcome::finished)
+    return fail({summary->reason, exitOf(*summary)});
+  if (screen.failure)
+    return fail(*screen.failure);
+  if (options.text.tokens <= 0)
+    return Exit::done;
+  auto error = generate(session, tokenizer, options.text, options.train.time,
+                        [&](std::string_view text) { say(talk, std::string(text)); });
+  say(talk, "\n");
+  return error ? fail(*error) : Exit::done;
+}
+
+static Exit runTrain(TrainCommand &options, const CommandLine &line) {
+  Result<Program> program = openModel(options.model);
+  if (!program)
+    return fail(program.error());
+  resolve(options, **program);
+  std::string sample;
+  if (options.tokenizer.name == "char" && options.tokenizer.alphabetPath.empty()) {
+    Result<std::string> text = readText(options.data.path);
+    if (!text)
+      return fail(text.error());
+    sample = std::move(*text);
+  }
+  auto tokenizer = openTokenizer(options.tokenizer, sample);
+  if (!tokenizer)
+    return fail(tokenizer.error());
+  Result<Split> data = openSplit(options.data, **tokenizer);
+  if (!data)
+    return fail(data.error());
+  const Tokens *heldOut = data->heldOut.size() > 0 ? &data->heldOut : nullptr;
+  if (auto error = checkTraining(**program, data->training, heldOut, options.train))
+    return fail(*error);
+  options.text.seed = options.train.seed;
+  Result<Session> session = Session::create(*program, {.batch = options.train.microBatch,
+                                                       .time = options.train.time,
+                                                       .threads = options.threads,
+                                                       .seed = options.train.seed});
+  if (!session)
+    return fail(session.error());
+  if (options.runPath.empty())
+    return trainAndReport(options, *session, *data, **tokenizer, nullptr);
+  auto existing =
+      options.overwrite ? RunDirectory::Existing::moveAside : RunDirectory::Existing::refuse;
+  Result<RunDirectory> run = RunDirectory::create(options.runPath, existing);
+  if (!run)
+    return fail(run.error());
+  if (!run->movedTo().empty())
+    say(stderr, fmt::format("'{}' was moved to '{}'\n", options.runPath, run->movedTo()));
+  if (auto error = run->writeSettings(settingsJson(options, **program, *data, line)))
+    return fail(*error);
+  return trainAndReport(options, *session, *data, **tokenizer, &*run);
+}
+
+static void addOptimizerOptions(CLI::App &command, TrainOptions &train) {
+  static const std::map<std::string, Optimizer> optimizers = {
+      {"adamw", Optimizer::adamw}, {"adam", Optimizer::adam}, {"sgd", Optimizer::sgd}};
+  command.add_option("--rate", train.schedule.rate, "learning rate after the warm-up")
+      ->capture_default_str();
+  command.add_option("--warmup", train.schedule.warmup, "steps of linear warm-up");
+  command.add_option("--min-rate", train.schedule.minimum,
+                     "end of the cosine (default: rate / 10)");
+  command.add_option("--optimizer", train.update.optimizer, "adamw, adam or sgd")
+      ->transform(CLI::CheckedTransformer(optimizers));
+  command.add_option("--decay", train.update.decay, "weight decay, matrices only")
+      ->capture_default_str();
+  command.add_option("--clip", train.update.clip, "largest gradient norm, 0: no clipping")
+      ->capture_default_str();
+  command.add_option("--beta1", train.update.beta1, "momentum of sgd")->capture_default_str();
+  command.add_option("--beta2", train.update.beta2)->capture_default_str();
+  command.add_option("--epsilon", train.update.epsilon)->capture_default_str();
+}
+
+static void addLoopOptions(CLI::App &command, TrainCommand &options) {
+  TrainOptions &train = options.train;
+  command.add_option("--data", options.data.path, "token file, pattern, or text")->required();
+  command.add_option("--val", options.data.heldOutPath, "held-out data (default: the last tenth)");
+  command.add_option("--steps", train.steps)->capture_default_str();
+  command.add_option("--batch", train.batch, "sequences per step")->capture_default_str();
+  command.add_option("--micro-batch", train.microBatch, "sequences at a time (default: batch)");
+  command.add_option("--time", train.time, "tokens per sequence (default: context, at most 256)");
+  command.add_option("--seed", train.seed)->capture_default_str();
+  command.add_option("--threads", options.threads, "0: all; never changes a result")
+      ->check(CLI::Range(0, 1024));
+  command.add_option("--eval-every", train.evaluateEvery, "steps (default: a tenth of all)");
+  command.add_option("--eval-windows", train.heldOutWindows, "sequences, 0: all")
+      ->capture_default_str();
+  command.add_option("--log-every", options.every, "steps between kept lines");
+  command.add_option("--out", options.runPath,
+                     "run directory for run.json, metrics.jsonl, main.log");
+  command.add_flag("--overwrite", options.overwrite, "move an old run directory aside");
+  command.add_option("--sample", options.text.tokens, "tokens of text to generate at the end")
+      ->capture_default_str();
+  command.add_flag("--json", options.json, "print the summary as JSON, talk on stderr");
+}
+
+void addTrain(CLI::App &app, Action &action) {
+  auto options = std::make_shared<TrainCommand>();
+  CLI::App *command = app.add_subcommand("train", "train a model on text or token files");
+  options->command = command;
+  options->train.heldOutWindows = 64;
+  options->text.tokens = 0;
+  addModelOptions(*command, options->model);
+  addLoopOptions(*command, *options);
+  addOptimizerOptions(*command, options->train);
+  addTokenizerOptions(*command, options->tokenizer);
+  addTextOptions(*command, options->text);
+  command->footer(
+      "Examples:\n"
+      "  lnx train gpt2_peri.lnx --set width=128 --data book.txt --sample 200\n"
+      "  lnx train model.so --data 'train_*.bin' --val val.bin --out runs/a\n"
+      "Exit codes: 8 a number was not finite, 9 the run directory is held, 75 stopped.");
+  command->callback([options, &action] {
+    action = [options](const CommandLine &line) { return runTrain(*options, line); };
+  });
+}
+
+} // namespace lnx::tool
