@@ -135,4 +135,32 @@ def PlanArena : Pass<"lnx-plan-arena", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
 }
 
+def LowerCalls : Pass<"lnx-lower-calls", "::mlir::ModuleOp"> {
+  let summary = "call the runtime through its table";
+  let description = [{
+    Input: level loops, planned. Output: entry functions take the runtime's table first. A parallel loop
+    becomes a task function and a call of `parallel` over its iterations; what it captures travels in
+    8-byte slots. `@lnx_*` becomes an indirect call, by the order of runtime/include/lnx/abi.def.
+
+        scf.parallel (%lo) = (%c0) to (%n) step (%g) {      llvm.store %address, %slots[0] ...
+          func.call @rows(%x, %lo, %hi)                 =>  llvm.call %parallel(%context, @grad_task, %slots, %items, 1)
+        }                                                   func @grad_task(%slots, %lo, %hi) { for ... call @rows }
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def ExportProgram : Pass<"lnx-export-program", "::mlir::ModuleOp"> {
+  let summary = "write the entry points and the program's table";
+  let description = [{
+    Input: entries that take the runtime's table. Output: functions `void(const lnx_call *)` around them,
+    the constant `lnx_program_v1` of runtime/include/lnx/abi.h, and the note that a loader reads first.
+
+        func.func @eval(%runtime, %state, ...)    =>    llvm.func @lnx_entry_eval(%call) { ... call @eval }
+                                                        llvm.mlir.global @lnx_program_v1
+  }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"x86-64-v3\"", "CPU the code is generated for">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
 #endif // LNX_COMPILER_PASSES_TD

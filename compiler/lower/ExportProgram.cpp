@@ -23,7 +23,7 @@ using namespace mlir::lnx;
 static constexpr llvm::StringLiteral entryNames[LNX_ENTRY_COUNT] = {"grad",  "eval", "next", "norm",
                                                                     "adamw", "adam", "sgd"};
 
-static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 264,
+static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 272,
               "the structures below are written for this layout");
 
 static int64_t getInteger(Operation *op, StringRef name) {
@@ -117,8 +117,9 @@ Value ConstantData::build(OpBuilder &b, Type type, ArrayRef<Field> fields) {
   for (auto [index, field] : llvm::enumerate(fields)) {
     Value value;
     if (field.bits)
-      value = LLVM::ConstantOp::create(b, loc, b.getIntegerType(field.bits),
-                                       b.getIntegerAttr(b.getIntegerType(field.bits), field.number));
+      value =
+          LLVM::ConstantOp::create(b, loc, b.getIntegerType(field.bits),
+                                   b.getIntegerAttr(b.getIntegerType(field.bits), field.number));
     else if (field.symbol.empty())
       value = LLVM::ZeroOp::create(b, loc, pointer);
     else
@@ -155,17 +156,19 @@ LLVM::GlobalOp ConstantData::structures(StringRef name, ArrayRef<SmallVector<Fie
 }
 
 void ConstantData::keep(StringRef symbol) {
-  LLVM::GlobalOp used = structures("llvm.used", {{address(symbol)}}, /*isArray=*/false);
+  Location loc = module.getLoc();
   auto type = LLVM::LLVMArrayType::get(pointer, 1);
-  used.setGlobalType(type);
+  b.setInsertionPointToEnd(module.getBody());
+  LLVM::GlobalOp used = create("llvm.used", type);
   used.setLinkage(LLVM::Linkage::Appending);
   used.setConstant(false);
   used.setSection("llvm.metadata");
-  // The one field of the structure is the one element of the array.
-  for (Operation &op : used.getInitializerRegion().front())
-    for (Value result : op.getResults())
-      if (isa<LLVM::LLVMStructType>(result.getType()))
-        result.setType(type);
+  OpBuilder inside(context);
+  inside.setInsertionPointToStart(inside.createBlock(&used.getInitializerRegion()));
+  Value list = LLVM::PoisonOp::create(inside, loc, type);
+  Value address = LLVM::AddressOfOp::create(inside, loc, pointer, symbol);
+  list = LLVM::InsertValueOp::create(inside, loc, list, address, ArrayRef<int64_t>{0});
+  LLVM::ReturnOp::create(inside, loc, list);
 }
 
 //===-- entries ----------------------------------------------------------===//
@@ -178,7 +181,7 @@ static LLVM::LLVMFuncOp wrapEntry(ModuleOp module, SymbolTable &symbols, func::F
   OpBuilder b(context);
   auto pointer = LLVM::LLVMPointerType::get(context);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer});
-  auto wrapper = LLVM::LLVMFuncOp::create(loc, ("lnx_entry_" + entry.getName()).str(), type);
+  auto wrapper = LLVM::LLVMFuncOp::create(b, loc, ("lnx_entry_" + entry.getName()).str(), type);
   wrapper.setLinkage(LLVM::Linkage::Internal);
   symbols.insert(wrapper, module.getBody()->end());
   Block *block = wrapper.addEntryBlock(b);
@@ -208,7 +211,8 @@ static LLVM::LLVMFuncOp wrapEntry(ModuleOp module, SymbolTable &symbols, func::F
   Value time = load(offsetof(lnx_call, time), b.getI64Type());
   Value rows = LLVM::MulOp::create(b, loc, batch, time);
   Value padded = LLVM::MulOp::create(
-      b, loc, LLVM::UDivOp::create(b, loc, LLVM::AddOp::create(b, loc, rows, constant(15)), constant(16)),
+      b, loc,
+      LLVM::UDivOp::create(b, loc, LLVM::AddOp::create(b, loc, rows, constant(15)), constant(16)),
       constant(16));
   Value scratchBytes = LLVM::AddOp::create(
       b, loc,
@@ -302,7 +306,8 @@ void ExportProgram::runOnOperation() {
   SmallVector<D::Field> entries, bytesPerRow, fixedBytes;
   for (StringRef name : entryNames) {
     auto entry = symbols.lookup<func::FuncOp>(name);
-    entries.push_back(D::address(entry ? wrapEntry(module, symbols, entry).getName() : StringRef()));
+    entries.push_back(
+        D::address(entry ? wrapEntry(module, symbols, entry).getName() : StringRef()));
     bytesPerRow.push_back(D::word(entry ? getInteger(entry, "lnx.scratch_bytes_per_row") : 0));
     fixedBytes.push_back(D::word(entry ? getInteger(entry, "lnx.scratch_fixed_bytes") : 0));
   }
@@ -315,23 +320,20 @@ void ExportProgram::runOnOperation() {
     parameterTable = data.structures("lnx_parameters", parameters, /*isArray=*/true).getName();
   std::string spec = getText(module, "lnx.spec");
   Operation *grad = symbols.lookup("grad");
-  SmallVector<D::Field> program = {D::half(LNX_ABI_VERSION),
-                                   D::half(static_cast<int64_t>(parameters.size())),
-                                   D::address(parameterTable),
-                                   D::word(getInteger(module, "lnx.state_floats")),
-                                   D::word(getInteger(module, "lnx.decay_floats"))};
+  SmallVector<D::Field> program = {
+      D::half(LNX_ABI_VERSION), D::half(static_cast<int64_t>(parameters.size())),
+      D::address(parameterTable), D::word(getInteger(module, "lnx.state_floats")),
+      D::word(getInteger(module, "lnx.decay_floats"))};
   llvm::append_range(program, entries);
   llvm::append_range(program, bytesPerRow);
   llvm::append_range(program, fixedBytes);
-  program.append({D::word(getInteger(module, "lnx.vocabulary")),
-                  D::word(getInteger(module, "lnx.context")),
-                  D::word(getInteger(module, "lnx.depth")),
-                  D::word(grad ? getInteger(grad, "lnx.flops_per_row") : 0),
-                  D::word(grad ? getInteger(grad, "lnx.flops_per_pair") : 0),
-                  D::address(data.text(getText(module, "lnx.name"))),
-                  D::address(data.text(spec)),
-                  D::word(static_cast<int64_t>(llvm::xxh3_64bits(spec))),
-                  D::address(data.text(cpu))});
+  program.append(
+      {D::word(getInteger(module, "lnx.vocabulary")), D::word(getInteger(module, "lnx.context")),
+       D::word(getInteger(module, "lnx.depth")),
+       D::word(grad ? getInteger(grad, "lnx.flops_per_row") : 0),
+       D::word(grad ? getInteger(grad, "lnx.flops_per_pair") : 0),
+       D::address(data.text(getText(module, "lnx.name"))), D::address(data.text(spec)),
+       D::word(static_cast<int64_t>(llvm::xxh3_64bits(spec))), D::address(data.text(cpu))});
   LLVM::GlobalOp symbol = data.structures(LNX_PROGRAM_SYMBOL, {program}, /*isArray=*/false);
   symbol.setLinkage(LLVM::Linkage::External);
   writeNote(data, cpu);

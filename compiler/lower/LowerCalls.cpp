@@ -132,7 +132,8 @@ Value Slots::readMemref(OpBuilder &b, Location loc, MemRefType type) {
   set(constant(0), {2});
   SmallVector<Value> sizes;
   for (int64_t size : type.getShape())
-    sizes.push_back(ShapedType::isDynamic(size) ? readWord(b, loc, b.getI64Type()) : constant(size));
+    sizes.push_back(ShapedType::isDynamic(size) ? readWord(b, loc, b.getI64Type())
+                                                : constant(size));
   Value stride = constant(1);
   for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
     set(sizes[dim], {3, dim});
@@ -176,7 +177,7 @@ FailureOr<LLVM::LLVMFuncOp> EntryCalls::outline(scf::ParallelOp loop, ValueRange
   auto pointer = LLVM::LLVMPointerType::get(context);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
                                           {pointer, b.getI64Type(), b.getI64Type()});
-  auto thunk = LLVM::LLVMFuncOp::create(loc, (entry.getName() + "_task").str(), type);
+  auto thunk = LLVM::LLVMFuncOp::create(b, loc, (entry.getName() + "_task").str(), type);
   thunk.setLinkage(LLVM::Linkage::Internal);
   symbols.insert(thunk, module.getBody()->end());
   Block *block = thunk.addEntryBlock(b);
@@ -253,7 +254,7 @@ void EntryCalls::callRuntime(OpBuilder &b, Location loc, int function, ValueRang
   SmallVector<Value> operands;
   Value slot = LLVM::GEPOp::create(b, loc, pointer, pointer, runtime,
                                    ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(function + 1)});
-  operands.push_back(LLVM::LoadOp::create(b, loc, pointer, slot)); // the callee
+  operands.push_back(LLVM::LoadOp::create(b, loc, pointer, slot));    // the callee
   operands.push_back(LLVM::LoadOp::create(b, loc, pointer, runtime)); // lnx_runtime.context
   for (Value argument : arguments)
     operands.push_back(

@@ -75,8 +75,8 @@ bool RowPlan::setShapes(GroupOp group, int64_t rows, int64_t rank) {
       return false;
     if (isa<ReductionOpInterface>(op) && axisOf(&op, shape(op.getOperand(0))) < 0)
       return false;
-    if (isRowSum(&op) && !shape(op.getOperand(0)).hasRows && (rows == 0 || rank != 0))
-      return rows != 0 && rows == 1 && false;
+    if (isRowSum(&op) && !shape(op.getOperand(0)).hasRows)
+      return false;
   }
   return true;
 }
@@ -87,7 +87,8 @@ bool RowPlan::findShapes(GroupOp group) {
     auto type = cast<RankedTensorType>(value.getType());
     if (lnx::hasRows(type))
       return true;
-    if (type.getRank() > rank || (type.getRank() == rank && rank > 0 && type.getDimSize(0) > rows)) {
+    if (type.getRank() > rank ||
+        (type.getRank() == rank && rank > 0 && type.getDimSize(0) > rows)) {
       rank = type.getRank();
       rows = type.getDimSize(0);
     }
@@ -252,7 +253,8 @@ bool RowPlan::addSinks(GroupOp group, ArrayRef<bool> accumulate) {
   for (BlockArgument argument : body.getArguments())
     levels[argument] = 0;
   for (Operation &op : body.without_terminator()) {
-    bool known = isa<ElementwiseOpInterface, ReductionOpInterface, ReshapeOp, BroadcastOp, SumRowsOp>(op);
+    bool known =
+        isa<ElementwiseOpInterface, ReductionOpInterface, ReshapeOp, BroadcastOp, SumRowsOp>(op);
     if (!known || op.getNumResults() != 1)
       return false;
     int level = 0;
@@ -263,17 +265,17 @@ bool RowPlan::addSinks(GroupOp group, ArrayRef<bool> accumulate) {
     }
     bool reduces = isa<ReductionOpInterface>(op) && !isView(&op);
     levels[op.getResult(0)] = level + (reduces ? 1 : 0);
-    if (reduces && !op.use_empty() &&
-        !addSink({Sink::reduce, op.getOperand(0), 0, &op, 0}, level))
+    if (reduces && !op.use_empty() && !addSink({Sink::reduce, op.getOperand(0), 0, &op, 0}, level))
       return false;
   }
   for (auto [index, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
     Operation *op = value.getDefiningOp();
     unsigned result = static_cast<unsigned>(index);
-    bool ok = op && isRowSum(op)
-                  ? addSink({Sink::sumRows, op->getOperand(0), result, op, 0}, levels[op->getOperand(0)])
-                  : (shape(value).hasRows || fixedRows == 1) &&
-                        addSink({Sink::store, value, result, nullptr, 0}, levels[value]);
+    bool ok =
+        op && isRowSum(op)
+            ? addSink({Sink::sumRows, op->getOperand(0), result, op, 0}, levels[op->getOperand(0)])
+            : (shape(value).hasRows || fixedRows == 1) &&
+                  addSink({Sink::store, value, result, nullptr, 0}, levels[value]);
     if (!ok)
       return false;
   }
@@ -368,9 +370,18 @@ FailureOr<RowPlan> RowPlan::of(GroupOp group, ArrayRef<bool> accumulate, bool in
   if (!plan.findShapes(group) || !plan.addSinks(group, accumulate))
     return failure();
   // Wide nests first: they read the single numbers that a result in place may overwrite.
-  llvm::stable_sort(plan.nests, [&](const Nest &a, const Nest &b) {
-    return a.level != b.level ? a.level < b.level : inPlace && a.size > b.size;
-  });
+  auto isBefore = [&](unsigned a, unsigned b) {
+    const Nest &x = plan.nests[a], &y = plan.nests[b];
+    if (x.level != y.level)
+      return x.level < y.level;
+    return inPlace && x.size != y.size ? x.size > y.size : a < b;
+  };
+  SmallVector<unsigned> order = llvm::to_vector(llvm::seq<unsigned>(0, plan.nests.size()));
+  llvm::sort(order, isBefore);
+  SmallVector<Nest> sorted;
+  for (unsigned index : order)
+    sorted.push_back(std::move(plan.nests[index]));
+  plan.nests = std::move(sorted);
   plan.chooseKept(accumulate);
   for (BlockArgument argument : group.getBody().getArguments())
     plan.traffic += plan.shape(argument).hasRows ? plan.shape(argument).size : 0;

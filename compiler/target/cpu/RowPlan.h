@@ -46,9 +46,9 @@ struct Nest {
   DimSet all() const { return (DimSet(1) << dims.size()) - 1; }
 };
 
-/// The plan of a group. A row is computed by nests in order: all reductions of values that are known
-/// at level n give values of level n + 1. A value that a later nest needs again is computed again
-/// when that is cheap, else read back from the result or the row buffer it was written to.
+/// The plan of a group. A row is computed by nests in order: all reductions of values that are
+/// known at level n give values of level n + 1. A value that a later nest needs again is computed
+/// again when that is cheap, else read back from the result or the row buffer it was written to.
 class RowPlan {
 public:
   /// Failure when the group's shapes do not fit one loop nest for each level.

@@ -1,0 +1,79 @@
+// Link: object code to a shared object on disk.
+// lld runs in process; it wants file names, which memory files have under /proc/self/fd.
+#include "compiler/target/cpu/Link.h"
+#include "lld/Common/Driver.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <mutex>
+#include <sys/mman.h>
+#include <unistd.h>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace mlir;
+using namespace mlir::lnx;
+
+namespace {
+
+/// A file without a name that holds `content`.
+class MemoryFile {
+public:
+  explicit MemoryFile(llvm::StringRef content) : descriptor(memfd_create("lnx.o", MFD_CLOEXEC)) {
+    if (descriptor < 0)
+      return;
+    llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/false);
+    os << content;
+  }
+  MemoryFile(MemoryFile &&other) noexcept : descriptor(std::exchange(other.descriptor, -1)) {}
+  ~MemoryFile() {
+    if (descriptor >= 0)
+      close(descriptor);
+  }
+  bool ok() const { return descriptor >= 0; }
+  std::string name() const { return llvm::formatv("/proc/self/fd/{0}", descriptor); }
+
+private:
+  int descriptor;
+};
+
+} // namespace
+
+llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::StringRef path) {
+  std::vector<MemoryFile> files;
+  std::string temporary = llvm::formatv("{0}.{1}.tmp", path, llvm::sys::Process::getProcessId());
+  std::vector<std::string> arguments = {"ld.lld", "-shared",     "--no-undefined",
+                                        "-z",     "noexecstack", "--hash-style=gnu",
+                                        "-o",     temporary};
+  for (llvm::StringRef object : objects) {
+    files.emplace_back(object);
+    if (!files.back().ok())
+      return llvm::createStringError("cannot create a file in memory for the object code");
+    arguments.push_back(files.back().name());
+  }
+  std::vector<const char *> pointers;
+  for (const std::string &argument : arguments)
+    pointers.push_back(argument.c_str());
+  std::string messages;
+  llvm::raw_string_ostream os(messages);
+  lld::Result result;
+  {
+    // lld keeps its state in globals.
+    static std::mutex oneAtATime;
+    std::lock_guard<std::mutex> lock(oneAtATime);
+    result = lld::lldMain(pointers, os, os, {{lld::Gnu, &lld::elf::link}});
+  }
+  if (result.retCode != 0) {
+    llvm::sys::fs::remove(temporary);
+    return llvm::createStringError("cannot write '" + path +
+                                   "': " + llvm::StringRef(messages).trim());
+  }
+  if (std::error_code error = llvm::sys::fs::rename(temporary, path)) {
+    llvm::sys::fs::remove(temporary);
+    return llvm::createStringError("cannot write '" + path + "': " + error.message());
+  }
+  return llvm::Error::success();
+}
