@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fmt/format.h>
 #include <numeric>
+#include <optional>
 
 using namespace lnx;
 using namespace lnx::tool;
@@ -57,21 +58,26 @@ static std::vector<std::string> flagNames(const CLI::App &command) {
   return names;
 }
 
-// What CLI11 could not place, in our words.
-static Exit refuse(CLI::App &app, const CLI::ParseError &error) {
-  CLI::App *command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
-  if (error.get_name() == "ExtrasError")
-    for (const std::string &extra : app.remaining(true)) {
-      if (!extra.starts_with("-"))
-        return fail({fmt::format("'{}' is one argument too many", extra), Exit::usage});
-      return unknown("option", extra.substr(0, extra.find('=')), flagNames(*command));
-    }
-  std::string message = error.what();
-  if (!message.empty() && message.size() > 1 &&
-      !std::isupper(static_cast<unsigned char>(message[1])))
+// The first long option that `command` does not have; CLI11 would complain about others first.
+static std::optional<std::string> unknownOption(const CLI::App &command, int argc, char **argv) {
+  std::vector<std::string> known = flagNames(command);
+  for (int i = 2; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    std::string name(argv[i]);
+    name = name.substr(0, name.find('='));
+    if (name.starts_with("--") && std::find(known.begin(), known.end(), name) == known.end())
+      return name;
+  }
+  return std::nullopt;
+}
+
+// What CLI11 refuses, in our style.
+static Exit refuse(const CLI::App &app, const CLI::ParseError &error) {
+  std::string message = error.what(), command = "lnx ";
+  if (message.size() > 1 && !std::isupper(static_cast<unsigned char>(message[1])))
     message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
-  say(stderr, fmt::format("error: {}\nhelp: 'lnx {}--help' shows what it takes\n", message,
-                          command == &app ? "" : command->get_name() + " "));
+  for (const CLI::App *chosen : app.get_subcommands())
+    command += chosen->get_name() + " ";
+  say(stderr, fmt::format("error: {}\nhelp: '{}--help' shows what it takes\n", message, command));
   return Exit::usage;
 }
 
@@ -87,13 +93,17 @@ static Exit run(int argc, char **argv) {
              "  lnx data book.txt -o book.bin\n"
              "  lnx train gpt2_peri.lnx --data book.txt --steps 500 --sample 200\n"
              "'lnx COMMAND --help' says more.");
-  std::vector<std::string> commands = commandNames(app);
-  if (argc > 1 && argv[1][0] != '-' &&
-      std::find(commands.begin(), commands.end(), argv[1]) == commands.end())
-    return unknown("command", argv[1], commands);
   if (argc == 1) {
     say(stderr, app.help());
     return Exit::usage;
+  }
+  if (argv[1][0] != '-') {
+    std::vector<std::string> commands = commandNames(app);
+    if (std::find(commands.begin(), commands.end(), argv[1]) == commands.end())
+      return unknown("command", argv[1], commands);
+    const CLI::App &command = *app.get_subcommand(argv[1]);
+    if (auto option = unknownOption(command, argc, argv))
+      return unknown("option", *option, flagNames(command));
   }
   // CLI11 reports by exception; none leaves this function.
   try {

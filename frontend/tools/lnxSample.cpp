@@ -69,11 +69,13 @@ static Exit runSample(const ReadCommand &options) {
         if (!options.json)
           say(stdout, std::string(piece));
       });
+  if (error)
+    return fail(*error);
   using Json = nlohmann::ordered_json;
-  if (options.json && !error)
+  if (options.json)
     say(stdout, Json{{"text", text}}.dump(-1, ' ', false, Json::error_handler_t::replace));
   say(stdout, "\n");
-  return error ? fail(*error) : Exit::done;
+  return Exit::done;
 }
 
 static Exit runEval(const ReadCommand &options) {

@@ -20,7 +20,7 @@ struct TrainCommand {
   SplitOptions data;
   TrainOptions train;
   int threads = 0;
-  std::string runPath;
+  std::string optimizer = "adamw", runPath;
   bool overwrite = false, json = false;
   int64_t every = 0;
   CLI::App *command = nullptr;
@@ -73,6 +73,9 @@ static void resolve(TrainCommand &options, const lnx_program &program) {
   if (options.every <= 0)
     options.every = std::max<int64_t>(1, train.steps / 20);
   train.schedule.steps = train.steps;
+  train.update.optimizer = options.optimizer == "sgd"    ? Optimizer::sgd
+                           : options.optimizer == "adam" ? Optimizer::adam
+                                                         : Optimizer::adamw;
 }
 
 // The number a user would write, not the nearest double of a float.
@@ -82,7 +85,6 @@ static std::string settingsJson(const TrainCommand &options, const lnx_program &
                                 const Split &data, const CommandLine &line) {
   using Json = nlohmann::ordered_json;
   const TrainOptions &train = options.train;
-  static const char *optimizers[] = {"adamw", "adam", "sgd"};
   Json settings;
   auto set = [&](const char *name, const Json &value) {
     settings[name] = {
@@ -96,7 +98,7 @@ static std::string settingsJson(const TrainCommand &options, const lnx_program &
   set("rate", train.schedule.rate);
   set("min-rate", train.schedule.minimum);
   set("warmup", train.schedule.warmup);
-  set("optimizer", optimizers[static_cast<int>(train.update.optimizer)]);
+  set("optimizer", options.optimizer);
   set("decay", decimal(train.update.decay));
   set("clip", decimal(train.update.clip));
   set("beta1", decimal(train.update.beta1));
@@ -220,16 +222,16 @@ static Exit runTrain(TrainCommand &options, const CommandLine &line) {
   return trainAndReport(options, *session, *data, **tokenizer, &*run);
 }
 
-static void addOptimizerOptions(CLI::App &command, TrainOptions &train) {
-  static const std::map<std::string, Optimizer> optimizers = {
-      {"adamw", Optimizer::adamw}, {"adam", Optimizer::adam}, {"sgd", Optimizer::sgd}};
+static void addOptimizerOptions(CLI::App &command, TrainCommand &options) {
+  TrainOptions &train = options.train;
   command.add_option("--rate", train.schedule.rate, "learning rate after the warm-up")
       ->capture_default_str();
   command.add_option("--warmup", train.schedule.warmup, "steps of linear warm-up");
   command.add_option("--min-rate", train.schedule.minimum,
                      "end of the cosine (default: rate / 10)");
-  command.add_option("--optimizer", train.update.optimizer, "adamw, adam or sgd")
-      ->transform(CLI::CheckedTransformer(optimizers));
+  command.add_option("--optimizer", options.optimizer, "adamw, adam or sgd")
+      ->check(CLI::IsMember({"adamw", "adam", "sgd"}))
+      ->capture_default_str();
   command.add_option("--decay", train.update.decay, "weight decay, matrices only")
       ->capture_default_str();
   command.add_option("--clip", train.update.clip, "largest gradient norm, 0: no clipping")
@@ -270,7 +272,7 @@ void addTrain(CLI::App &app, Action &action) {
   options->text.tokens = 0;
   addModelOptions(*command, options->model);
   addLoopOptions(*command, *options);
-  addOptimizerOptions(*command, options->train);
+  addOptimizerOptions(*command, *options);
   addTokenizerOptions(*command, options->tokenizer);
   addTextOptions(*command, options->text);
   command->footer(

@@ -1,0 +1,7 @@
+# help.sh LNX: checks the length and the examples of every help page.
+for command in "" data train eval sample demo; do
+  page=$("$1" $command --help) || exit 1
+  lines=$(wc -l <<<"$page")
+  [ "$lines" -le 60 ] || { echo "$command: $lines lines" >&2; exit 1; }
+  grep -q '^Examples:' <<<"$page" || { echo "$command: no example" >&2; exit 1; }
+done
