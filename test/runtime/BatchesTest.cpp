@@ -56,6 +56,16 @@ TEST(TrainingWindows, visitEachOnceInAnEpoch) {
   }
 }
 
+// Windows of later epochs begin elsewhere, so that a token is not always at the same position.
+TEST(TrainingWindows, moveFromEpochToEpoch) {
+  Tokens tokens = counting(1000);
+  TrainingWindows windows(tokens, {.time = 8, .batch = 1, .seed = 9});
+  std::set<int64_t> offsets;
+  for (int64_t epoch = 0; epoch < 20; ++epoch)
+    offsets.insert(windows.start(epoch * windows.windowsPerEpoch() + 1, 0) % 8);
+  EXPECT_GT(offsets.size(), 4u);
+}
+
 TEST(TrainingWindows, dependOnTheSeed) {
   Tokens tokens = counting(1000);
   TrainingWindows a(tokens, {.time = 8, .batch = 1, .seed = 1}),

@@ -4,6 +4,7 @@
 #include "SharedData.h"
 
 #include <cstring>
+#include <random>
 
 using namespace lnx;
 
@@ -62,6 +63,22 @@ TEST(Tokens, refusesBrokenFiles) {
             "'F' has 12 bytes, the header alone has 1024");
   EXPECT_EQ(openError(folder / "none.bin"), "cannot read 'F': No such file or directory");
   EXPECT_EQ(openError(folder.path()), "cannot read 'F': not a regular file");
+}
+
+// Whatever a header says, nothing is read past the end of the file.
+TEST(Tokens, surviveRandomHeaders) {
+  ScratchFolder folder;
+  std::mt19937 random(1);
+  for (int round = 0; round < 300; ++round) {
+    bool wide = random() % 2;
+    int32_t counts[] = {0, 1, -1, 7, 1 << 30, static_cast<int32_t>(random())};
+    std::string bytes = llmc(wide ? 20240801 : 20240520, wide ? 7 : 1, counts[random() % 6],
+                             std::string(random() % 40, 'x'));
+    bytes.resize(random() % 4 ? bytes.size() : random() % bytes.size());
+    auto tokens = Tokens::open(folder.write("r.bin", bytes), *byteTokenizer());
+    if (tokens)
+      EXPECT_EQ(all(*tokens).size(), static_cast<size_t>(tokens->size()));
+  }
 }
 
 // Shards are one sequence; a copy may begin in one and end in another.
