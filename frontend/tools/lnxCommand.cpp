@@ -1,9 +1,7 @@
 // lnxCommand.cpp: opening models and vocabularies, and generating text, for all subcommands.
 // The one place where a .lnx file becomes a program in memory is openModel.
 #include "lnxCommand.h"
-#if __has_include("frontend/Compile.h")
 #include "frontend/Compile.h"
-#endif
 
 #include <cerrno>
 #include <cstring>
@@ -18,7 +16,10 @@ void say(std::FILE *stream, const std::string &text) {
 }
 
 Exit fail(const Error &error) {
-  say(stderr, fmt::format("error: {}\n", error.message));
+  // The compiler's diagnostics arrive rendered, with their places.
+  bool rendered = error.message.find("error: ") != std::string::npos;
+  say(stderr, fmt::format("{}{}{}", rendered ? "" : "error: ", error.message,
+                          error.message.ends_with("\n") ? "" : "\n"));
   return error.exit;
 }
 
@@ -57,11 +58,7 @@ Result<Program> openModel(const ModelChoice &choice) {
       return Error{fmt::format("'--set {}' is not NAME=VALUE", text), Exit::usage};
     settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
-#if __has_include("frontend/Compile.h")
   return compileToMemory(choice.path, settings);
-#else
-  return Error{fmt::format("'{}' is not a model.so", choice.path)};
-#endif
 }
 
 int64_t parameterCount(const lnx_program &program) {
