@@ -67,6 +67,34 @@ std::optional<Error> checkIds(std::span<const int32_t> ids, const char *what, in
   return std::nullopt;
 }
 
+std::optional<Error> checkMoment(const char *name, float beta) {
+  if (beta >= 0 && beta < 1)
+    return std::nullopt;
+  return Error{std::string(name) + " " + std::to_string(beta) + " is not in [0, 1)"};
+}
+
+// 1 / (1 - beta^step): undoes that moments start at zero (Kingma and Ba 2015, section 3).
+float correction(float beta, int64_t step) {
+  return static_cast<float>(1 /
+                            (1 - std::pow(static_cast<double>(beta), static_cast<double>(step))));
+}
+
+std::array<float, LNX_ARGUMENT_COUNT> updateArguments(const UpdateOptions &options, double norm,
+                                                      int64_t step) {
+  const bool clips = options.clip > 0 && norm > options.clip;
+  std::array<float, LNX_ARGUMENT_COUNT> arguments{};
+  arguments[LNX_ARGUMENT_SCALE] = 1;
+  arguments[LNX_ARGUMENT_RATE] = options.rate;
+  arguments[LNX_ARGUMENT_DECAY] = options.decay;
+  arguments[LNX_ARGUMENT_CLIP] = clips ? static_cast<float>(options.clip / norm) : 1;
+  arguments[LNX_ARGUMENT_BETA1] = options.beta1;
+  arguments[LNX_ARGUMENT_BETA2] = options.beta2;
+  arguments[LNX_ARGUMENT_EPSILON] = options.epsilon;
+  arguments[LNX_ARGUMENT_CORRECTION1] = correction(options.beta1, step);
+  arguments[LNX_ARGUMENT_CORRECTION2] = correction(options.beta2, step);
+  return arguments;
+}
+
 } // namespace
 
 struct Session::State {
@@ -196,6 +224,10 @@ Result<UpdateReport> Session::update(const UpdateOptions &options) {
   if (!state->program->entries[entry])
     return Error{std::string("the program has no entry '") +
                  entryNames[static_cast<size_t>(entry)] + "'"};
+  if (auto error = checkMoment("beta1", options.beta1))
+    return *error;
+  if (auto error = checkMoment("beta2", options.beta2))
+    return *error;
   if (auto error = state->run(LNX_ENTRY_NORM, {}, {}, 0, 0, {}))
     return *error;
   UpdateReport report;
@@ -205,21 +237,7 @@ Result<UpdateReport> Session::update(const UpdateOptions &options) {
     return report;
 
   const int64_t step = state->steps + 1;
-  const bool clips = options.clip > 0 && report.gradientNorm > options.clip;
-  auto correction = [step](float beta) {
-    return static_cast<float>(1 /
-                              (1 - std::pow(static_cast<double>(beta), static_cast<double>(step))));
-  };
-  std::array<float, LNX_ARGUMENT_COUNT> arguments{};
-  arguments[LNX_ARGUMENT_SCALE] = 1;
-  arguments[LNX_ARGUMENT_RATE] = options.rate;
-  arguments[LNX_ARGUMENT_DECAY] = options.decay;
-  arguments[LNX_ARGUMENT_CLIP] = clips ? static_cast<float>(options.clip / report.gradientNorm) : 1;
-  arguments[LNX_ARGUMENT_BETA1] = options.beta1;
-  arguments[LNX_ARGUMENT_BETA2] = options.beta2;
-  arguments[LNX_ARGUMENT_EPSILON] = options.epsilon;
-  arguments[LNX_ARGUMENT_CORRECTION1] = correction(options.beta1);
-  arguments[LNX_ARGUMENT_CORRECTION2] = correction(options.beta2);
+  const auto arguments = updateArguments(options, report.gradientNorm, step);
   if (auto error = state->run(entry, {}, {}, 0, 0, arguments))
     return *error;
   state->steps = step;

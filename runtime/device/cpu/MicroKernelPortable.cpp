@@ -16,6 +16,7 @@
 #define LNX_MR 4
 #define LNX_NV 2
 #define LNX_KC 256
+#define LNX_UNROLL 1
 #define LNX_FMA 0
 
 #include "device/cpu/KernelTable.inc"

@@ -17,6 +17,10 @@ constexpr int spins = 2000;
 thread_local int currentLane = 0;
 thread_local bool runsJob = false;
 
+int threadCount(int wanted) {
+  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 void relax() { __builtin_ia32_pause(); }
 
 } // namespace
@@ -24,9 +28,8 @@ void relax() { __builtin_ia32_pause(); }
 int Pool::lane() { return currentLane; }
 bool Pool::inJob() { return runsJob; }
 
-Pool::Pool(int threads) {
-  if (threads <= 0)
-    threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+Pool::Pool(int wanted) : placement(threadCount(wanted)) {
+  const int threads = threadCount(wanted);
   // Threads keep pointers to their entry: the vector must not move once one has started.
   workers.resize(static_cast<size_t>(threads - 1));
   size_t started = 0;
@@ -37,7 +40,7 @@ Pool::Pool(int threads) {
     auto entry = [](void *argument) -> void * {
       auto *self = static_cast<Worker *>(argument);
       currentLane = self->lane;
-      self->pool->serve();
+      self->pool->serve(self->lane);
       return nullptr;
     };
     if (pthread_create(&worker.thread, nullptr, entry, &worker) != 0)
@@ -81,6 +84,7 @@ void Pool::run(lnx_kernel newKernel, const uint64_t *newSlots, int64_t n, int64_
   grain = newGrain;
   done.store(0, std::memory_order_relaxed);
   chunks.store(static_cast<uint32_t>(count), std::memory_order_release);
+  placement.noteCaller();
   ticket.store(generation << 32, std::memory_order_release);
   wake.fetch_add(1);
   if (sleepers.load() != 0)
@@ -89,7 +93,7 @@ void Pool::run(lnx_kernel newKernel, const uint64_t *newSlots, int64_t n, int64_
   for (int spin = 0; done.load(std::memory_order_acquire) != count; ++spin) {
     relax();
     // The thread that owns the last chunk may need this very processor.
-    if (spin % 4096 == 4095)
+    if (spin % 256 == 255)
       std::this_thread::yield();
   }
 }
@@ -125,9 +129,10 @@ void Pool::waitForJob(uint32_t &seen) {
   seen = wake.load();
 }
 
-void Pool::serve() {
+void Pool::serve(int lane) {
   uint32_t seen = 0;
   while (!stop.load()) {
+    placement.settle(lane);
     takeChunks();
     waitForJob(seen);
   }

@@ -3,6 +3,7 @@
 #ifndef LNX_RUNTIME_DEVICE_CPU_POOL_H
 #define LNX_RUNTIME_DEVICE_CPU_POOL_H
 
+#include "device/cpu/Placement.h"
 #include "lnx/abi.h"
 
 #include <pthread.h>
@@ -43,7 +44,7 @@ public:
 private:
   void takeChunks();
   void runChunk(int64_t chunk) const;
-  void serve();
+  void serve(int lane);
   void waitForJob(uint32_t &seen);
 
   // Generation of the job in the high half, next chunk in the low half. Since a chunk is claimed by
@@ -60,6 +61,7 @@ private:
   int64_t items = 0;
   int64_t grain = 1;
 
+  Placement placement;
   struct Worker {
     Pool *pool = nullptr;
     int lane = 0;
