@@ -1,0 +1,224 @@
+// ElaborateStmt: the statements of a body, one after the other.
+#include "frontend/Elaborator.h"
+#include "frontend/Printer.h"
+
+#include <cmath>
+
+namespace lnx::spec {
+
+void Elaborator::runBody(const ast::Body &body) {
+  for (const ast::StmtPtr &stmt : body.stmts) {
+    if (stopped() || frame->returned)
+      return;
+    runStmt(*stmt);
+  }
+}
+
+void Elaborator::runStmt(const ast::Stmt &stmt) {
+  std::visit(
+      ast::Match{
+          [&](const ast::Assign &n) { assign(n); }, [&](const ast::Step &n) { step(stmt, n); },
+          [&](const ast::Param &n) { param(stmt, n); },
+          [&](const ast::Repeat &n) { repeat(stmt, n); }, [&](const ast::If &n) { choose(n); },
+          [&](const ast::Return &n) { giveBack(n); }, [&](const ast::Law &n) { law(stmt, n); },
+          [&](const ast::Assume &n) { assume(stmt, n); },
+          [&](const ast::Check &n) { check(stmt, n); }},
+      stmt.node);
+}
+
+void Elaborator::assign(const ast::Assign &node) {
+  Value value = evaluate(node.value, {CallScope::Kind::Named, node.target.text});
+  // A computed number is explained by its own line.
+  if (const Number *number = value.as<Number>(); number && !node.value->name())
+    value = Value(*number, node.value->location);
+  define(node.target, std::move(value), /*isParam=*/false);
+}
+
+void Elaborator::step(const ast::Stmt &stmt, const ast::Step &node) {
+  Binding *binding = findStream(node.stream);
+  const Value next = evaluate(node.value, {CallScope::Kind::None});
+  if (!binding || binding->value.isPoison() || next.isPoison()) {
+    if (binding)
+      binding->value = Value();
+    return;
+  }
+  const std::string name = "'" + node.stream.text + "'";
+  const Tensor *previous = binding->value.as<Tensor>(), *tensor = next.as<Tensor>();
+  if (!previous || previous->isIds() || binding->isParam) {
+    error(node.stream.location, name + " is " +
+                                    (binding->isParam ? "a parameter" : describe(binding->value)) +
+                                    "; '<-' updates a stream, a tensor named with '='")
+        .note(binding->declared, name + " is named here");
+    return;
+  }
+  if (!tensor || tensor->value.getType() != previous->value.getType()) {
+    const bool onlyRows = tensor && tensor->features() == previous->features();
+    const std::string rows = " for each position";
+    error(node.value->location, "stream " + name + " is " + shapeText(previous->features()) +
+                                    (onlyRows && previous->hasRows() ? rows : "") +
+                                    ", its new value is " + describe(next) +
+                                    (onlyRows && tensor->hasRows() ? rows : ""))
+        .note(binding->declared, name + " is named here");
+    return;
+  }
+  auto op =
+      ir::StepOp::create(builder, place(stmt.location), previous->value.getType(),
+                         builder.getStringAttr(node.stream.text), previous->value, tensor->value);
+  binding->value = Value(op.getResult(), next.origin());
+}
+
+namespace {
+// Four arenas of floats in one state block have to stay addressable with room to spare.
+constexpr double maxElements = 0x1p50;
+
+/// The number of fan-in and fan-out of a matrix, of its last two dimensions.
+double xavierStd(double gain, llvm::ArrayRef<int64_t> shape) {
+  const double fans = double(shape[shape.size() - 2]) + double(shape[shape.size() - 1]);
+  return gain * std::sqrt(2 / fans);
+}
+} // namespace
+
+ir::InitAttr Elaborator::initAttr(const Initialiser &init, llvm::ArrayRef<int64_t> shape,
+                                  Location at) {
+  using Kind = Initialiser::Kind;
+  const auto make = [&](llvm::StringRef kind, const std::vector<double> &a,
+                        const std::vector<double> &b) {
+    return ir::InitAttr::get(&context, kind, builder.getDenseF64ArrayAttr(a),
+                             builder.getDenseF64ArrayAttr(b));
+  };
+  std::vector<double> a = init.a.values();
+  const bool isMatrix = shape.size() >= 2;
+  const bool isSquare = isMatrix && shape[shape.size() - 1] == shape[shape.size() - 2];
+  if (init.kind == Kind::Xavier && !isMatrix) {
+    error(at, "xavier needs a matrix, the parameter is " + shapeText(shape));
+    return {};
+  }
+  if (init.kind == Kind::Identity && !isSquare) {
+    error(at, "identity needs a square matrix, the parameter is " + shapeText(shape));
+    return {};
+  }
+  if (init.kind == Kind::Xavier)
+    for (double &gain : a)
+      gain = xavierStd(gain, shape);
+  switch (init.kind) {
+  case Kind::Const:
+    return make("const", a, {0});
+  case Kind::Normal:
+  case Kind::Xavier:
+    return make("normal", a, {0});
+  case Kind::Uniform:
+    return make("uniform", a, init.b.values());
+  case Kind::Identity:
+    return make("identity", {1}, {0});
+  }
+  return {};
+}
+
+void Elaborator::param(const ast::Stmt &stmt, const ast::Param &node) {
+  std::vector<int64_t> shape;
+  double elements = activeRun ? double(activeRun->count) : 1;
+  std::string product;
+  for (const ast::ExprPtr &size : node.shape) {
+    const std::optional<int64_t> whole =
+        positiveOf({{}, evaluate(size), size, size->location}, "size");
+    shape.push_back(whole.value_or(0));
+    elements *= double(shape.back());
+    product += (product.empty() ? "" : " * ") + std::to_string(shape.back());
+  }
+  const Value law = evaluate(node.init);
+  const bool isSized = llvm::all_of(shape, [](int64_t size) { return size > 0; });
+  const std::optional<Initialiser> init =
+      isSized ? initialiserOf(law, node.init->location) : std::nullopt;
+  if (isSized && elements > maxElements) {
+    if (activeRun && activeRun->count > 1)
+      product += " * " + std::to_string(activeRun->count) + " layers";
+    Diagnostic &diagnostic = error(
+        node.shapeLocation, "parameter '" + node.name.text + "' has " + product + " = " +
+                                format(elements) + " elements, more than " + format(maxElements));
+    for (const ast::ExprPtr &size : node.shape)
+      noteNumbers(diagnostic, *size);
+    return define(node.name, Value(), /*isParam=*/true);
+  }
+  const ir::InitAttr attr = init ? initAttr(*init, shape, node.init->location) : ir::InitAttr();
+  if (!attr)
+    return define(node.name, Value(), /*isParam=*/true);
+  const std::string own = uniqueName(node.name.text);
+  auto op = ir::ParamOp::create(
+      builder, place(stmt.location), typeOf(shape, false),
+      builder.getStringAttr(frame->path.empty() ? own : frame->path + "." + own), attr);
+  define(node.name, Value(op.getResult(), stmt.location), /*isParam=*/true);
+}
+
+void Elaborator::giveBack(const ast::Return &node) {
+  const ast::Call *call = node.value->as<ast::Call>();
+  const std::string *callee = call ? call->callee->name() : nullptr;
+  const bool isModel = callee && frame->decl->isModel() && !findBinding(*callee) &&
+                       !findDecl(*callee, ast::DeclKind::Def) &&
+                       findDecl(*callee, ast::DeclKind::Model);
+  if (activeRun && activeRun->owner == frame) {
+    error(node.value->location, "'return' stands behind a repeat, not inside one");
+    frame->returned = Value();
+    return;
+  }
+  frame->returned = isModel ? callBase(*call, std::exchange(pending, {}), /*withForwards=*/false)
+                            : evaluate(node.value, {CallScope::Kind::None});
+}
+
+std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condition) {
+  using Op = ast::CompareOp;
+  const Value l = evaluate(condition.lhs), r = evaluate(condition.rhs);
+  if (l.isPoison() || r.isPoison())
+    return std::nullopt;
+  const bool isEquality = condition.op == Op::Equal || condition.op == Op::NotEqual;
+  std::vector<bool> result;
+  if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
+    for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
+      const int order = Scalar::compare(a->at(i), b->at(i));
+      result.push_back(condition.op == Op::Less           ? order < 0
+                       : condition.op == Op::LessEqual    ? order <= 0
+                       : condition.op == Op::Greater      ? order > 0
+                       : condition.op == Op::GreaterEqual ? order >= 0
+                       : condition.op == Op::Equal        ? order == 0
+                                                          : order != 0);
+    }
+    return result;
+  }
+  if (l.as<Tensor>() || r.as<Tensor>() || !isEquality || l.as<Number>() || r.as<Number>()) {
+    const Value &bad = l.as<Tensor>() || !l.as<Number>() ? l : r;
+    error((&bad == &l ? condition.lhs : condition.rhs)->location,
+          "a condition compares numbers, this is " + describe(bad));
+    return std::nullopt;
+  }
+  const std::optional<Initialiser> a = initialiserOf(l, condition.lhs->location);
+  const std::optional<Initialiser> b = initialiserOf(r, condition.rhs->location);
+  if (!a || !b)
+    return std::nullopt;
+  for (size_t i = 0; i < std::max({a->a.size(), a->b.size(), b->a.size(), b->b.size()}); ++i)
+    result.push_back((a->kind == b->kind && a->a.at(i) == b->a.at(i) && a->b.at(i) == b->b.at(i)) ==
+                     (condition.op == Op::Equal));
+  return result;
+}
+
+std::optional<bool> Elaborator::decide(const ast::Condition &condition) {
+  const std::optional<std::vector<bool>> truths = compare(condition);
+  if (!truths)
+    return std::nullopt;
+  for (size_t i = 1; i < truths->size(); ++i)
+    if ((*truths)[i] != truths->front()) {
+      activeRun->splitAt = activeRun->first + int64_t(i);
+      return std::nullopt;
+    }
+  return truths->front();
+}
+
+void Elaborator::choose(const ast::If &node) {
+  const std::optional<bool> truth = decide(node.condition);
+  if (!truth)
+    return;
+  if (*truth)
+    runBody(node.then);
+  else if (node.otherwise)
+    runBody(*node.otherwise);
+}
+
+} // namespace lnx::spec

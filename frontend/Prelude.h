@@ -1,0 +1,15 @@
+// Prelude: the definitions every file can use, written in .lnx and compiled into the binary.
+// frontend/prelude/*.lnx are ordinary files; nothing in the elaborator knows their names.
+#pragma once
+
+#include "frontend/Ast.h"
+
+namespace lnx {
+
+/// The prelude's files, parsed. Each begins a fresh tree that the caller keeps alive.
+std::vector<ast::FilePtr> parsePrelude(Diagnostics &diagnostics);
+
+/// Whether a place lies in the prelude.
+bool isPrelude(const Location &location);
+
+} // namespace lnx
