@@ -164,28 +164,30 @@ Value BlockGroups::inside(Value value, Operation *user, Block &body, SmallVector
 }
 
 void BlockGroups::build(Unit &unit, OpBuilder &builder) {
-  IRMapping mapping;
-  SmallVector<Value> inputs, outputs;
-  auto body = std::make_unique<Block>();
   llvm::SmallPtrSet<Operation *, 8> members(unit.ops.begin(), unit.ops.end());
-  for (Operation *op : unit.ops) {
-    grouped.push_back(op);
-    for (Value operand : op->getOperands())
-      inside(operand, op, *body, inputs, mapping);
-    OpBuilder::atBlockEnd(body.get()).clone(*op, mapping);
+  SmallVector<Value> inputs, outputs;
+  for (Operation *op : unit.ops)
     for (Value result : op->getResults())
       if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
         outputs.push_back(result);
+  Location loc = unit.ops.back()->getLoc();
+  auto kind = GroupKindAttr::get(builder.getContext(), getKind(unit.ops.front()));
+  auto group =
+      GroupOp::create(builder, loc, ValueRange(outputs).getTypes(), kind, /*inputs=*/ValueRange());
+  Block &body = group.getBody().emplaceBlock();
+  IRMapping mapping;
+  for (Operation *op : unit.ops) {
+    grouped.push_back(op);
+    for (Value operand : op->getOperands())
+      inside(operand, op, body, inputs, mapping);
+    OpBuilder::atBlockEnd(&body).clone(*op, mapping);
   }
+  group->setOperands(inputs);
   SmallVector<Value> yielded;
   for (Value output : outputs)
     yielded.push_back(mapping.lookup(output));
-  Location loc = unit.ops.back()->getLoc();
-  OpBuilder inner = OpBuilder::atBlockEnd(body.get());
+  OpBuilder inner = OpBuilder::atBlockEnd(&body);
   YieldOp::create(inner, loc, yielded);
-  auto kind = GroupKindAttr::get(builder.getContext(), getKind(unit.ops.front()));
-  auto group = GroupOp::create(builder, loc, ValueRange(outputs).getTypes(), kind, inputs);
-  group.getBody().push_back(body.release());
   replacements.map(outputs, group.getResults());
 }
 
