@@ -1,6 +1,7 @@
 // LnxDialect.cpp: registers the dialect and answers what its tensor types mean.
 // Relied on by everything that reads or builds the IR.
 #include "dialect/LnxDialect.h"
+#include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -31,13 +32,6 @@ static ParseResult parseNumbers(AsmParser &parser, DenseF64ArrayAttr &numbers) {
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne))
     return failure();
   numbers = DenseF64ArrayAttr::get(parser.getContext(), values);
-  return success();
-}
-static ParseResult parseNumbers(AsmParser &parser, FailureOr<DenseF64ArrayAttr> &numbers) {
-  DenseF64ArrayAttr read;
-  if (parseNumbers(parser, read))
-    return failure();
-  numbers = read;
   return success();
 }
 

@@ -1,5 +1,6 @@
 // Attend.cpp: scaled dot-product attention and its gradient, on arrays and as types.
 // The loops of the reference lowering are in AttendLoops.cpp.
+#include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include <cmath>
 
@@ -55,7 +56,10 @@ static double dot(const double *a, const double *b, int64_t size) {
 
 // Types of q, k and v; the same for attend and attend_grad.
 static LogicalResult inferHeads(std::optional<Location> location, ValueRange operands,
-                                int64_t heads, int64_t keyHeads) {
+                                IntegerAttr headsAttr, IntegerAttr keyHeadsAttr) {
+  if (failed(requireAttributes(location, {{"heads", headsAttr}, {"kv_heads", keyHeadsAttr}})))
+    return failure();
+  int64_t heads = headsAttr.getInt(), keyHeads = keyHeadsAttr.getInt();
   for (Value operand : operands.take_front(3))
     if (!hasRows(operand.getType()) || getFeatures(operand.getType()).size() != 1)
       return emitOptionalError(location, "attention needs rows of features, not ",
@@ -79,10 +83,10 @@ LogicalResult AttendOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
                                          ValueRange operands, DictionaryAttr attributes,
                                          OpaqueProperties properties, RegionRange regions,
                                          SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
-  if (failed(inferHeads(location, operands, adaptor.getHeads(), adaptor.getKvHeads())))
+  auto read = lnx::readProperties<AttendOp>(attributes, properties);
+  if (failed(inferHeads(location, operands, read.heads, read.kv_heads)))
     return failure();
-  int64_t heads = adaptor.getHeads();
+  int64_t heads = read.heads.getInt();
   types.assign({operands[0].getType(), getTensorType(context, {heads}, /*withRows=*/true)});
   return success();
 }
@@ -97,8 +101,8 @@ LogicalResult AttendGradOp::inferReturnTypes(MLIRContext *, std::optional<Locati
                                              ValueRange operands, DictionaryAttr attributes,
                                              OpaqueProperties properties, RegionRange regions,
                                              SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
-  if (failed(inferHeads(location, operands, adaptor.getHeads(), adaptor.getKvHeads())))
+  auto read = lnx::readProperties<AttendGradOp>(attributes, properties);
+  if (failed(inferHeads(location, operands, read.heads, read.kv_heads)))
     return failure();
   for (Value operand : {operands[3], operands[5]})
     if (operand.getType() != operands[0].getType())

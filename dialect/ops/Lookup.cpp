@@ -1,5 +1,6 @@
 // Lookup.cpp: rows of tables by id, and positions.
 // scatter_rows is the transpose of gather; both run over rows in order, so sums have one order.
+#include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
@@ -96,9 +97,11 @@ LogicalResult ScatterRowsOp::inferReturnTypes(MLIRContext *context,
                                               DictionaryAttr attributes,
                                               OpaqueProperties properties, RegionRange regions,
                                               SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
+  auto read = lnx::readProperties<ScatterRowsOp>(attributes, properties);
+  if (failed(requireAttributes(location, {{"count", read.count}})))
+    return failure();
   Type x = operands[0].getType();
-  int64_t count = adaptor.getCount();
+  int64_t count = read.count.getInt();
   if (!hasRows(x))
     return emitOptionalError(location, x, " has no rows");
   if (count < 1)

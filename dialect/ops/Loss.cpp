@@ -1,5 +1,6 @@
 // Loss.cpp: cross-entropy, alone and behind the head's matrix product.
 // The loops of the reference lowering are in LossLoops.cpp.
+#include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/PatternMatch.h"
 #include <cmath>
@@ -61,12 +62,12 @@ LogicalResult LinearCrossEntropyOp::inferReturnTypes(MLIRContext *context,
                                                      OpaqueProperties properties,
                                                      RegionRange regions,
                                                      SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
+  auto read = lnx::readProperties<LinearCrossEntropyOp>(attributes, properties);
   types.push_back(getTensorType(context, {}, /*withRows=*/false));
   if (failed(expectRowsAndIds(location, operands[0].getType(), operands[2].getType())))
     return failure();
   return expectHead(location, operands[0].getType(), operands[1].getType(),
-                    adaptor.getTransposeWeight());
+                    static_cast<bool>(read.transpose_weight));
 }
 
 LogicalResult
@@ -74,14 +75,14 @@ LinearCrossEntropyGradOp::inferReturnTypes(MLIRContext *context, std::optional<L
                                            ValueRange operands, DictionaryAttr attributes,
                                            OpaqueProperties properties, RegionRange regions,
                                            SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
+  auto read = lnx::readProperties<LinearCrossEntropyGradOp>(attributes, properties);
   types.assign({getTensorType(context, {}, /*withRows=*/false), operands[0].getType(),
                 operands[1].getType()});
   if (failed(expectRowsAndIds(location, operands[0].getType(), operands[2].getType())) ||
       failed(expectNumber(location, operands[3].getType())))
     return failure();
   return expectHead(location, operands[0].getType(), operands[1].getType(),
-                    adaptor.getTransposeWeight());
+                    static_cast<bool>(read.transpose_weight));
 }
 
 OpClass CrossEntropyOp::getOpClass() { return OpClass::Library; }

@@ -1,5 +1,6 @@
 // Matmul.cpp: the matrix product with its four transposition cases, and the transpose of a matrix.
 // The gradients of a matmul are matmuls with other flags; nothing is ever transposed in memory.
+#include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/PatternMatch.h"
 #include <cmath>
@@ -30,12 +31,13 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
                                          ValueRange operands, DictionaryAttr attributes,
                                          OpaqueProperties properties, RegionRange regions,
                                          SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
+  auto flags = lnx::readProperties<MatmulOp>(attributes, properties);
   for (Value operand : operands)
     if (cast<ShapedType>(operand.getType()).getRank() != 2)
       return emitOptionalError(location, "matmul needs matrices, not ", operand.getType());
-  Product p = productOf(operands[0].getType(), operands[1].getType(), adaptor.getTransposeLhs(),
-                        adaptor.getTransposeRhs());
+  Product p =
+      productOf(operands[0].getType(), operands[1].getType(),
+                static_cast<bool>(flags.transpose_lhs), static_cast<bool>(flags.transpose_rhs));
   if (p.k != p.rhsK)
     return emitOptionalError(location, "cannot multiply ", operands[0].getType(), " by ",
                              operands[1].getType(), ": the sizes to sum over differ");

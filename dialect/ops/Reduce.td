@@ -20,8 +20,9 @@ class Lnx_RowReduction<string mnemonic>
         ::mlir::MLIRContext *context, ::std::optional<::mlir::Location> location,
         ::mlir::ValueRange operands, ::mlir::DictionaryAttr attributes, ::mlir::OpaqueProperties properties,
         ::mlir::RegionRange regions, ::llvm::SmallVectorImpl<::mlir::Type> &types) {
-      Adaptor adaptor(operands, attributes, properties, regions);
-      return ::mlir::lnx::inferReduction(context, location, operands[0].getType(), adaptor.getAxis(), types);
+      // The parser asks before it fills in the default.
+      ::mlir::IntegerAttr axis = ::mlir::lnx::readProperties<$cppClass>(attributes, properties).axis;
+      return ::mlir::lnx::inferReduction(context, location, operands[0].getType(), axis ? axis.getInt() : -1, types);
     }
     ::llvm::SmallVector<::mlir::lnx::Array> $cppClass::evaluate(
         ::llvm::ArrayRef<::mlir::lnx::Array> operands, ::mlir::lnx::Batch) {

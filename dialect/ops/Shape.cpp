@@ -1,5 +1,6 @@
 // Shape.cpp: views and parts of tensors; no arithmetic.
 // last_row moves towards the inputs, so that sampling computes the head for one row only.
+#include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
@@ -134,8 +135,10 @@ LogicalResult UnsliceOp::inferReturnTypes(MLIRContext *context, std::optional<Lo
                                           ValueRange operands, DictionaryAttr attributes,
                                           OpaqueProperties properties, RegionRange regions,
                                           SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
-  int64_t index = adaptor.getIndex(), count = adaptor.getCount();
+  auto read = lnx::readProperties<UnsliceOp>(attributes, properties);
+  if (failed(requireAttributes(location, {{"index", read.index}, {"count", read.count}})))
+    return failure();
+  int64_t index = read.index.getInt(), count = read.count.getInt();
   auto type = cast<RankedTensorType>(operands[0].getType());
   if (hasRows(type))
     return emitOptionalError(location, "unslice needs a fixed tensor, not ", type);
