@@ -37,9 +37,9 @@ static LogicalResult lower(Op op, llvm::StringRef name, GroupBuffers &buffers) {
 }
 
 LogicalResult lnx::lowerAttend(AttendOp attend, GroupBuffers &buffers) {
-  return lower(attend, "attend", buffers);
+  return lower(attend, "lnx_attend", buffers);
 }
 
 LogicalResult lnx::lowerAttendGrad(AttendGradOp attend, GroupBuffers &buffers) {
-  return lower(attend, "attend_grad", buffers);
+  return lower(attend, "lnx_attend_grad", buffers);
 }

@@ -24,7 +24,9 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/Intrinsics.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 
@@ -90,6 +92,19 @@ void lnx::addConversionPasses(OpPassManager &passes) {
   passes.addPass(createReconcileUnrealizedCastsPass());
 }
 
+/// Without the instruction, fma would be a call of the math library: round twice instead.
+static void splitFma(llvm::Module &module) {
+  llvm::SmallVector<llvm::Function *> exact;
+  for (llvm::Function &function : module)
+    if (function.getIntrinsicID() == llvm::Intrinsic::fma)
+      exact.push_back(&function);
+  for (llvm::Function *function : exact) {
+    function->replaceAllUsesWith(llvm::Intrinsic::getOrInsertDeclaration(
+        &module, llvm::Intrinsic::fmuladd, {function->getReturnType()}));
+    function->eraseFromParent();
+  }
+}
+
 std::unique_ptr<llvm::Module> lnx::translate(ModuleOp module, const Machine &machine,
                                              llvm::TargetMachine &target,
                                              llvm::LLVMContext &context) {
@@ -99,6 +114,8 @@ std::unique_ptr<llvm::Module> lnx::translate(ModuleOp module, const Machine &mac
   code->setTargetTriple(target.getTargetTriple());
   code->setDataLayout(target.createDataLayout());
   code->setPICLevel(llvm::PICLevel::BigPIC);
+  if (!target.getMCSubtargetInfo()->checkFeatures("+fma"))
+    splitFma(*code);
   for (llvm::Function &function : *code) {
     if (function.isDeclaration())
       continue;

@@ -17,7 +17,7 @@ LogicalResult lnx::lowerGemm(MatmulOp matmul, GroupBuffers &buffers) {
   bool transposeA = matmul.getTransposeLhs(), transposeB = matmul.getTransposeRhs();
   Value m = sizeOf(buffers, a, transposeA ? 1 : 0), k = sizeOf(buffers, a, transposeA ? 0 : 1);
   Value n = sizeOf(buffers, b, transposeB ? 0 : 1);
-  buffers.call("gemm",
+  buffers.call("lnx_gemm",
                {buffers.index(transposeA), buffers.index(transposeB), m, n, k, buffers.address(a),
                 sizeOf(buffers, a, 1), buffers.address(b), sizeOf(buffers, b, 1),
                 buffers.index(buffers.accumulate[0]), buffers.address(c), n});

@@ -12,7 +12,7 @@ using namespace mlir;
 using namespace mlir::lnx;
 
 // Floats of one task; see taskFloats in Rows.cpp.
-static constexpr int64_t taskFloats = 1 << 14;
+static constexpr int64_t taskFloats = 1 << 16;
 
 /// Floats behind the first dimension.
 static int64_t rowWidth(Value buffer) {

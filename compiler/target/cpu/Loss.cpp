@@ -198,25 +198,25 @@ struct Head {
     return arith::AddIOp::create(b, buffers.loc, buffers.address(buffer), offset);
   }
   void product(Value first, Value count) {
-    buffers.call("gemm", {index(0), index(transposed), count, index(vocabulary), index(width),
-                          rowAddress(x, first, width), index(width), buffers.address(weight),
-                          index(transposed ? width : vocabulary), index(0), buffers.address(chunk),
-                          index(vocabulary)});
+    buffers.call("lnx_gemm", {index(0), index(transposed), count, index(vocabulary), index(width),
+                              rowAddress(x, first, width), index(width), buffers.address(weight),
+                              index(transposed ? width : vocabulary), index(0),
+                              buffers.address(chunk), index(vocabulary)});
   }
   /// dx = d_logits op(weight)^T
   void productForX(Value first, Value count, Value dx, bool accumulate) {
-    buffers.call("gemm", {index(0), index(!transposed), count, index(width), index(vocabulary),
-                          buffers.address(chunk), index(vocabulary), buffers.address(weight),
-                          index(transposed ? width : vocabulary), index(accumulate),
-                          rowAddress(dx, first, width), index(width)});
+    buffers.call("lnx_gemm", {index(0), index(!transposed), count, index(width), index(vocabulary),
+                              buffers.address(chunk), index(vocabulary), buffers.address(weight),
+                              index(transposed ? width : vocabulary), index(accumulate),
+                              rowAddress(dx, first, width), index(width)});
   }
   /// dW (+)= x^T d_logits, or its transpose.
   void productForWeight(Value first, Value count, Value dw, Value accumulate) {
     Value rows = rowAddress(x, first, width), logits = buffers.address(chunk);
     Value a = transposed ? logits : rows, b = transposed ? rows : logits;
     int64_t m = transposed ? vocabulary : width, n = transposed ? width : vocabulary;
-    buffers.call("gemm", {index(1), index(0), index(m), index(n), count, a, index(m), b, index(n),
-                          accumulate, buffers.address(dw), index(n)});
+    buffers.call("lnx_gemm", {index(1), index(0), index(m), index(n), count, a, index(m), b,
+                              index(n), accumulate, buffers.address(dw), index(n)});
   }
 };
 

@@ -89,7 +89,9 @@ private:
   Fit axisDims(Nest &nest, llvm::ArrayRef<int64_t> features, DimSet dims,
                llvm::SmallVectorImpl<DimSet> &perAxis) const;
   bool isLeaf(Value value) const;
-  int cost(Value value, llvm::DenseMap<Value, int> &memo) const;
+  int cost(Value value, int index, const llvm::DenseMap<Value, int> &firstNest,
+           llvm::DenseMap<Value, int> &memo) const;
+  void chooseKeptFor(int index, llvm::DenseMap<Value, int> &firstNest);
   void chooseKept(llvm::ArrayRef<bool> accumulate);
 
   llvm::DenseMap<Value, RowShape> shapes;
