@@ -29,7 +29,8 @@ class SavedValues {
 public:
   SavedValues(Block &forward, RepeatOp repeat, Block &backward, SmallVector<Value> &slices)
       : forward(forward), repeat(repeat), backward(backward), slices(slices),
-        builder(OpBuilder::atBlockBegin(&backward)) {
+        builder(repeat.getContext()) {
+    builder.setInsertionPointToStart(&backward);
     replacement.map(forward.getArgument(0), backward.getArgument(0));
   }
 
@@ -132,11 +133,16 @@ static bool hasGradient(GradBuilder &grad, ValueRange values) {
   return llvm::any_of(values, [&](Value value) { return !grad.contributions(value).empty(); });
 }
 
-/// One lnx.accumulate for each contribution: summing them first would cost a second buffer.
+/// One lnx.accumulate for each contribution, right behind it: summing them first, or keeping them
+/// until the parameter's turn comes, would cost buffers of its size.
 static void accumulate(GetOp get, GradBuilder &grad) {
-  for (Value part : grad.contributions(get.getResult()))
-    AccumulateOp::create(grad.getBuilder(), get.getLoc(), get.getParameterAttr(), get.getLayer(),
-                         part);
+  OpBuilder &builder = grad.getBuilder();
+  for (Value part : grad.contributions(get.getResult())) {
+    OpBuilder::InsertionGuard guard(builder);
+    if (part.getParentBlock() == builder.getInsertionBlock() && part.getDefiningOp())
+      builder.setInsertionPointAfter(part.getDefiningOp());
+    AccumulateOp::create(builder, get.getLoc(), get.getParameterAttr(), get.getLayer(), part);
+  }
 }
 
 void Differentiator::run() {
@@ -172,7 +178,8 @@ void Differentiator::reverseRepeat(RepeatOp repeat, GradBuilder &outer) {
   BackwardRepeat back;
   back.region.push_back(new Block);
   back.body().addArgument(outer.getBuilder().getIndexType(), repeat.getLoc());
-  OpBuilder builder = OpBuilder::atBlockEnd(&back.body());
+  OpBuilder builder(repeat.getContext());
+  builder.setInsertionPointToEnd(&back.body());
   auto isWanted = [this](Value value) { return activity.isWanted(value); };
   GradBuilder inner(builder, repeat.getLoc(), isWanted);
   openCarries(repeat, outer, back, inner);

@@ -158,7 +158,7 @@ private:
 };
 } // namespace
 
-/// The forward value that a backward slice argument stands for, or null.
+/// The forward value that `slice` is a stack of, or null.
 static Value forwardValue(RepeatPair pair, Value slice) {
   auto result = dyn_cast<OpResult>(slice);
   if (!result || result.getOwner() != pair.forward)
@@ -172,8 +172,7 @@ void PairRewriter::mapKept(const SetVector<Value> &kept) {
     for (auto [slice, argument] : llvm::drop_begin(
              llvm::zip(pair.backward.getSlices(), pair.backward.getSliceArguments()), first)) {
       Value value = forwardValue(pair, slice);
-      bool stays = value && (kept.contains(value) || !pair.isPrivate(cast<OpResult>(slice)));
-      if (stays && !made.contains(value))
+      if (value && kept.contains(value) && !made.contains(value))
         made.map(value, argument);
     }
   };
@@ -193,17 +192,27 @@ void PairRewriter::mapKept(const SetVector<Value> &kept) {
   mapArguments(oldSlices);
 }
 
-/// What a backward body can use as it is: the layer, and slices both repeats share.
+/// What a backward body can use without a stack of its own: the layer, what the forward repeat
+/// slices, and stacks that are there for others. Slices that turn out to be unused are dropped at
+/// the end.
 void PairRewriter::mapGiven() {
   made.map(pair.forward.getLayer(), pair.backward.getLayer());
+  SmallVector<std::pair<Value, Value>> given;
   for (auto [slice, argument] :
-       llvm::zip(pair.forward.getSlices(), pair.forward.getSliceArguments())) {
-    auto known = llvm::find(pair.backward.getSlices(), slice);
-    unsigned index = std::distance(pair.backward.getSlices().begin(), known);
-    if (known == pair.backward.getSlices().end())
-      pair.backward = addSlices(pair.backward, slice);
-    made.map(argument, pair.backward.getSliceArguments()[index]);
-  }
+       llvm::zip(pair.forward.getSlices(), pair.forward.getSliceArguments()))
+    given.push_back({argument, slice});
+  for (OpResult stack : pair.forward.getStackResults())
+    if (!pair.isPrivate(stack))
+      given.push_back({forwardValue(pair, stack), stack});
+  SmallVector<Value> slices(pair.backward.getSlices());
+  SmallVector<Value> added;
+  for (auto [value, slice] : given)
+    if (!llvm::is_contained(slices, slice))
+      added.push_back(slice);
+  pair.backward = addSlices(pair.backward, added);
+  llvm::append_range(slices, added);
+  for (auto [value, slice] : given)
+    made.map(value, pair.backward.getSliceArguments()[llvm::find(slices, slice) - slices.begin()]);
 }
 
 /// What stands for a forward value at the builder; makes it, and what it is made of, where missing.
@@ -260,8 +269,20 @@ static SetVector<Operation *> forwardRepeatsOf(RepeatOp backward) {
   return repeats;
 }
 
+/// Lets one stack of each value serve all readers.
+static void mergeStacks(RepeatPair pair) {
+  llvm::SmallDenseMap<Value, Value> stackOf;
+  for (OpResult stack : pair.forward.getStackResults()) {
+    auto [first, isNew] = stackOf.insert({forwardValue(pair, stack), stack});
+    if (!isNew)
+      stack.replaceAllUsesWith(first->second);
+  }
+}
+
 /// Rewrites one pair; returns what its backward repeat has become.
 static RepeatOp rematerialize(RepeatPair pair) {
+  pair.backward = dropUnused(pair.backward);
+  mergeStacks(pair);
   llvm::SmallDenseSet<Value> given(pair.forward.getSliceArguments().begin(),
                                    pair.forward.getSliceArguments().end());
   given.insert(pair.forward.getLayer());
@@ -269,10 +290,10 @@ static RepeatOp rematerialize(RepeatPair pair) {
   unsigned carries = pair.forward.getCarries().size();
   for (auto [index, stack] : llvm::enumerate(pair.forward.getStackResults())) {
     Value value = pair.yield()->getOperand(carries + index);
-    if (pair.isPrivate(stack))
-      needed.push_back(value);
-    else
+    if (!pair.isPrivate(stack))
       given.insert(value);
+    else if (!stack.use_empty())
+      needed.push_back(value);
   }
   SetVector<Value> kept = KeepGraph(pair.forward.getBody().front(), given).cheapest(needed);
   return PairRewriter(pair).run(kept);
