@@ -24,9 +24,13 @@ Source::Source(std::string name, std::string text)
       lineStarts.push_back(uint32_t(i + 1));
 }
 
+uint32_t Source::lineNumber(uint32_t offset) const {
+  return uint32_t(std::upper_bound(lineStarts.begin() + 1, lineStarts.end(), offset) -
+                  lineStarts.begin());
+}
+
 Position Source::position(uint32_t offset) const {
-  const auto next = std::upper_bound(lineStarts.begin() + 1, lineStarts.end(), offset);
-  const uint32_t number = uint32_t(next - lineStarts.begin());
+  const uint32_t number = lineNumber(offset);
   const std::string_view upTo = std::string_view(contents).substr(0, offset);
   uint32_t column = 1;
   for (size_t i = lineStarts[number - 1]; i < upTo.size(); ++column)
@@ -123,31 +127,43 @@ struct Excerpt {
   }
 };
 
+/// The offset `count` code points behind `from`, or the end.
+size_t forward(std::string_view text, size_t from, size_t count) {
+  for (; count > 0 && from < text.size(); --count)
+    from += decode(text, from).length;
+  return from;
+}
+
+/// The offset about `count` code points before `from`, or 0.
+size_t backward(std::string_view text, size_t from, size_t count) {
+  for (; count > 0 && from > 0; --count)
+    do
+      --from;
+    while (from > 0 && (text[from] & 0xc0) == 0x80);
+  return from;
+}
+
+/// Reads only what it shows: the line may be the whole file.
 Excerpt excerpt(std::string_view text, size_t begin, size_t end) {
-  std::vector<size_t> starts; // of each code point
-  size_t first = 0;           // the index of the marked one
-  for (size_t i = 0; i < text.size(); i += decode(text, i).length) {
-    first += i < begin;
-    starts.push_back(i);
-  }
-  size_t from = 0, upTo = starts.size();
-  if (upTo > excerptWidth) {
-    from = first > excerptWidth / 2 ? first - excerptWidth / 2 : 0;
-    upTo = std::min(upTo, from + excerptWidth);
-  }
+  const bool isCut = forward(text, 0, excerptWidth) < text.size();
+  const size_t from = isCut ? backward(text, begin, excerptWidth / 2) : 0;
+  const size_t upTo = forward(text, from, excerptWidth);
   Excerpt result;
   if (from > 0) {
     result.line = "...";
     result.marks = "   ";
   }
-  for (size_t i = from; i < upTo; ++i)
-    result.add(decode(text, starts[i]), i < first         ? " "
-                                        : i == first      ? "^"
-                                        : starts[i] < end ? "~"
-                                                          : "");
-  if (first >= upTo)
+  bool isMarked = false;
+  for (size_t i = from; i < upTo;) {
+    const CodePoint c = decode(text, i);
+    const bool isFirst = !isMarked && i >= begin;
+    result.add(c, isFirst ? "^" : i < begin ? " " : i < end ? "~" : "");
+    isMarked |= isFirst;
+    i += c.length;
+  }
+  if (!isMarked)
     result.marks += '^'; // just behind the last character
-  if (upTo < starts.size())
+  if (upTo < text.size())
     result.line += "...";
   return result;
 }
@@ -179,7 +195,7 @@ void renderExcerpt(const Location &location, std::string &out) {
   const Source *source = location.source();
   if (!source)
     return;
-  const std::string_view line = source->line(location.position().line);
+  const std::string_view line = source->line(source->lineNumber(location.begin()));
   if (line.find_first_not_of(" \t") == std::string_view::npos)
     return;
   // The line is a view into the text, so its offset is a difference of pointers.

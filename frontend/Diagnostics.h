@@ -32,6 +32,7 @@ public:
   /// The byte after a byte order mark, else 0.
   uint32_t begin() const { return start; }
   Position position(uint32_t offset) const;
+  uint32_t lineNumber(uint32_t offset) const;
   /// Line `number` (from 1) without its line ending and without a byte order mark.
   std::string_view line(uint32_t number) const;
   uint32_t lineCount() const { return uint32_t(lineStarts.size()); }

@@ -160,6 +160,15 @@ TokenKind Lexer::lexToken() {
   return lexSymbol();
 }
 
+bool Lexer::isTooLong(size_t begin) {
+  const size_t size = at - begin;
+  if (size <= maxWord)
+    return false;
+  diagnostics.error(here(begin), "word of " + std::to_string(size) + " bytes, more than " +
+                                     std::to_string(maxWord));
+  return true;
+}
+
 /// digits [ "." digits ] [ ("e"|"E") ["+"|"-"] digits ]; the point of `1..9` belongs to the range.
 TokenKind Lexer::lexNumber() {
   const size_t begin = at;
@@ -183,6 +192,8 @@ TokenKind Lexer::lexNumber() {
   const size_t end = at;
   while (at < text.size() && isNameContinue(decode(text, at).value))
     at += decode(text, at).length;
+  if (isTooLong(begin))
+    return TokenKind::Invalid;
   const std::string word(text.substr(begin, at - begin));
   if (at != end) {
     diagnostics.error(here(begin), "'" + word + "' is neither a number nor a name");
@@ -200,6 +211,8 @@ TokenKind Lexer::lexName() {
   const size_t begin = at;
   while (at < text.size() && isNameContinue(decode(text, at).value))
     at += decode(text, at).length;
+  if (isTooLong(begin))
+    return TokenKind::Invalid;
   const std::string_view word = text.substr(begin, at - begin);
   for (const Spelled &k : keywordTable)
     if (k.text == word)

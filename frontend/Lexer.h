@@ -52,6 +52,9 @@ public:
 
   Token next();
 
+  /// The bytes of one name or number; messages quote them whole.
+  static constexpr size_t maxWord = 1024;
+
 private:
   void skipBlanks(Token &token);
   TokenKind lexToken();
@@ -59,6 +62,7 @@ private:
   TokenKind lexName();
   TokenKind lexSymbol();
   TokenKind lexUnknown();
+  bool isTooLong(size_t begin);
   bool startsWith(std::string_view word) const { return text.substr(at).starts_with(word); }
   char peek(size_t ahead = 0) const { return at + ahead < text.size() ? text[at + ahead] : '\0'; }
   Location here(size_t begin) const { return Location(&source, uint32_t(begin), uint32_t(at)); }

@@ -164,11 +164,15 @@ std::string flatPlain(const Stmt &stmt) {
                     stmt.node);
 }
 
-size_t columns(std::string_view text) {
+/// What a margin leaves of a line: little in deep nesting, but never nothing.
+size_t width(size_t margin) { return margin + 40 < maxColumns ? maxColumns - margin : 40; }
+
+/// Whether `text` takes at most `width` columns; reads no further than it must.
+bool fitsIn(std::string_view text, size_t width) {
   size_t count = 0;
-  for (size_t i = 0; i < text.size(); ++count)
+  for (size_t i = 0; i < text.size() && count <= width; ++count)
     i += decode(text, i).length;
-  return count;
+  return count <= width;
 }
 
 /// Writes lines; knows the indent and breaks what is too long.
@@ -185,7 +189,7 @@ private:
   void before(const Comments &comments);
   void inner(const Body &body);
   void ifStmt(std::string head, const If &stmt, const std::string &comment);
-  bool fits(std::string_view text) const { return indent + columns(text) <= maxColumns; }
+  bool fits(std::string_view text) const { return fitsIn(text, width(indent)); }
 
   size_t indent = 0;
 };
@@ -216,8 +220,8 @@ size_t bestBreak(std::string_view text, size_t width) {
 void Writer::line(std::string text, const std::string &comment) {
   std::string_view rest = text;
   size_t margin = indent;
-  while (margin + columns(rest) > maxColumns) {
-    const size_t at = bestBreak(rest, maxColumns - margin);
+  while (!fitsIn(rest, width(margin))) {
+    const size_t at = bestBreak(rest, width(margin));
     if (at == std::string_view::npos)
       break;
     out += std::string(margin, ' ') + std::string(rest.substr(0, at)) + "\n";

@@ -2,6 +2,7 @@
 
 #include "Parsing.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -68,6 +69,30 @@ TEST(Limits, MillionBrackets) {
   }
   // Hang, not speed: all twelve take about a second.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+}
+
+// Messages quote words, so words are short.
+TEST(Limits, LongWords) {
+  const std::string word(1024, 'a');
+  EXPECT_EQ(parsed("def " + word + "() = 1\n").messages, "");
+  EXPECT_EQ(messages("def a" + word + "() = 1\n").substr(0, 56),
+            "t.lnx:1:5: error: word of 1025 bytes, more than 1024\n   ");
+  EXPECT_EQ(messages("def f() = " + std::string(2000, '1') + "\n").substr(0, 57),
+            "t.lnx:1:11: error: word of 2000 bytes, more than 1024\n   ");
+}
+
+// Breaking a long line takes time in proportion to it.
+TEST(Limits, LongLinePrints) {
+  std::string text = "def f(x) = g(";
+  for (int i = 0; i < 300000; ++i)
+    text += "x,";
+  const ast::FilePtr file = tree(text + "x)\n");
+  ASSERT_NE(file, nullptr);
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string out = print(*file);
+  EXPECT_EQ(out.size(),
+            14u + 3 * 300000 + 2 + 4 * size_t(std::count(out.begin(), out.end(), '\n') - 1));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(Limits, TokenCount) {

@@ -240,7 +240,7 @@ TEST(Lines, OneLineBodies) {
 // Every architecture of the stability page is in the language.
 TEST(File, Architectures) {
   Diagnostics diagnostics;
-  const SourcePtr source = readSource(LNX_TEST_DIR "/architectures.lnx", diagnostics);
+  const SourcePtr source = readSource(LNX_TEST_DIR "/Inputs/architectures.lnx", diagnostics);
   ASSERT_NE(source, nullptr);
   const FilePtr file = parse(source, diagnostics);
   EXPECT_EQ(diagnostics.render(), "");

@@ -211,7 +211,7 @@ TEST(Print, Parts) {
 // Every architecture of the stability page survives.
 TEST(Print, Architectures) {
   Diagnostics diagnostics;
-  const SourcePtr source = readSource(LNX_TEST_DIR "/architectures.lnx", diagnostics);
+  const SourcePtr source = readSource(LNX_TEST_DIR "/Inputs/architectures.lnx", diagnostics);
   ASSERT_NE(source, nullptr);
   const std::string text(source->text());
   EXPECT_EQ(formatted(text), text);
