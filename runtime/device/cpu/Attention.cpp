@@ -3,7 +3,6 @@
 #include "device/cpu/Attention.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <limits>
 

@@ -68,14 +68,16 @@ Result<std::unique_ptr<Cpu>> Cpu::create(int threads, const char *wanted) {
   if (!kernel)
     return Error{std::string("this machine cannot run the '") + wanted + "' kernels", Exit::device};
   std::unique_ptr<Cpu> cpu(new Cpu(threads, *kernel));
-  const int64_t lane = wholeLines(std::max(gemmLaneFloats(*kernel), attentionLaneFloats(*kernel)));
-  const int64_t floats = gemmSharedFloats() + lane * cpu->pool.threads();
+  // The last line of each part holds its stamp.
+  const int64_t lane =
+      wholeLines(std::max(gemmLaneFloats(*kernel), attentionLaneFloats(*kernel))) + 16;
+  const int64_t floats = lane * cpu->pool.threads();
   Result<Block> memory =
       Block::reserve(static_cast<size_t>(floats) * sizeof(float), "buffers of the matrix products");
   if (!memory)
     return memory.error();
   cpu->memory = std::move(*memory);
-  cpu->workspace = {cpu->memory.floats(), cpu->memory.floats() + gemmSharedFloats(), lane};
+  cpu->workspace = {cpu->memory.floats(), lane, &cpu->serials};
   return cpu;
 }
 

@@ -26,6 +26,7 @@ private:
   Pool pool;
   const MicroKernel *kernel;
   Block memory;
+  std::atomic<uint64_t> serials{1};
   Workspace workspace{};
   lnx_runtime table{};
 };

@@ -7,6 +7,7 @@
 #include "device/cpu/MicroKernel.h"
 #include "device/cpu/Pool.h"
 
+#include <atomic>
 #include <cstdint>
 
 namespace lnx {
@@ -24,17 +25,18 @@ struct GemmCall {
   int64_t ldc;
 };
 
-// Memory lent to a call: one part for all threads, one for each.
+// Memory lent to a call: a part for each thread, whose last line holds the stamp of what the
+// product left in it.
 struct Workspace {
-  float *shared;
   float *lanes;
   int64_t laneFloats;
+  std::atomic<uint64_t> *serials; // source of stamps never used before
 
   float *lane() const { return lanes + Pool::lane() * laneFloats; }
+  uint64_t &stamp() const { return *reinterpret_cast<uint64_t *>(lane() + laneFloats - 16); }
 };
 
-// Floats a call needs, whatever its shape.
-int64_t gemmSharedFloats();
+// Floats of a thread that a call needs, whatever its shape.
 int64_t gemmLaneFloats(const MicroKernel &kernel);
 
 void gemm(const GemmCall &call, Pool &pool, const MicroKernel &kernel, const Workspace &workspace);
