@@ -68,7 +68,8 @@ def Rematerialize : Pass<"lnx-rematerialize", "::mlir::ModuleOp"> {
   let description = [{
     Input: `@grad` with pairs of repeats that share stacks. Output: the stacks of a minimum cut, in bytes
     for each row, between what the backward body reads and what it can start from; row-wise operations
-    behind the cut are computed again in the backward body, at no cost in a fused kernel. A tie keeps.
+    behind the cut are computed again in the backward body, at no cost in a fused kernel. Between cuts of
+    about the same size the one with less memory traffic is taken, then the one that computes less.
 
         forward:  %h = gelu %z; yield .., %z, %h        forward:  %h = gelu %z; yield .., %z
         backward: (.., %z, %h): matmul %h, %d     =>    backward: (.., %z): %h = gelu %z; matmul %h, %d
@@ -143,8 +144,8 @@ def LowerCalls : Pass<"lnx-lower-calls", "::mlir::ModuleOp"> {
     8-byte slots. `@lnx_*` becomes an indirect call, by the order of runtime/include/lnx/abi.def.
 
         scf.parallel (%lo) = (%c0) to (%n) step (%g) {      llvm.store %address, %slots[0] ...
-          func.call @rows(%x, %lo, %hi)                 =>  llvm.call %parallel(%context, @grad_task, %slots, %items, 1)
-        }                                                   func @grad_task(%slots, %lo, %hi) { for ... call @rows }
+          func.call @rows(%x, %lo, %hi)                 =>  llvm.call %parallel(%context, @task, %slots, %items, 1)
+        }                                                   func @task(%slots, %lo, %hi) { for ... call @rows }
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect"];

@@ -67,22 +67,27 @@ private:
   unsigned next = 0;
 };
 
+/// Task functions by their text: loops that run one kernel with buffers of the same types share
+/// one.
+using Tasks = llvm::StringMap<LLVM::LLVMFuncOp>;
+
 /// Lowers the calls of one entry function.
 class EntryCalls {
 public:
-  EntryCalls(ModuleOp module, SymbolTable &symbols, func::FuncOp entry)
-      : module(module), symbols(symbols), entry(entry) {}
+  EntryCalls(ModuleOp module, SymbolTable &symbols, Tasks &tasks, func::FuncOp entry)
+      : module(module), symbols(symbols), tasks(tasks), entry(entry) {}
   LogicalResult run();
 
 private:
   LogicalResult lowerParallel(scf::ParallelOp loop);
   void inlineOnce(scf::ParallelOp loop);
-  FailureOr<LLVM::LLVMFuncOp> outline(scf::ParallelOp loop, ValueRange captured);
+  LLVM::LLVMFuncOp outline(scf::ParallelOp loop, ValueRange captured);
   void lowerCall(func::CallOp call, int function);
   void callRuntime(OpBuilder &b, Location loc, int function, ValueRange arguments);
 
   ModuleOp module;
   SymbolTable &symbols;
+  Tasks &tasks;
   func::FuncOp entry;
   Value runtime;
 };
@@ -170,16 +175,15 @@ void EntryCalls::inlineOnce(scf::ParallelOp loop) {
 }
 
 /// void thunk(slots, lo, hi): items lo..hi of the loop, one after another.
-FailureOr<LLVM::LLVMFuncOp> EntryCalls::outline(scf::ParallelOp loop, ValueRange captured) {
+LLVM::LLVMFuncOp EntryCalls::outline(scf::ParallelOp loop, ValueRange captured) {
   MLIRContext *context = module.getContext();
   Location loc = loop.getLoc();
   OpBuilder b(context);
   auto pointer = LLVM::LLVMPointerType::get(context);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
                                           {pointer, b.getI64Type(), b.getI64Type()});
-  auto thunk = LLVM::LLVMFuncOp::create(b, loc, (entry.getName() + "_task").str(), type);
+  auto thunk = LLVM::LLVMFuncOp::create(b, loc, "task", type);
   thunk.setLinkage(LLVM::Linkage::Internal);
-  symbols.insert(thunk, module.getBody()->end());
   Block *block = thunk.addEntryBlock(b);
   b.setInsertionPointToEnd(block);
   IRMapping mapping;
@@ -204,7 +208,15 @@ FailureOr<LLVM::LLVMFuncOp> EntryCalls::outline(scf::ParallelOp loop, ValueRange
               arith::AddIOp::create(b, loc, mapping.lookup(loop.getLowerBound()[0]), offset));
   for (Operation &op : loop.getBody()->without_terminator())
     b.clone(op, mapping);
-  return thunk;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  thunk.print(os, OpPrintingFlags().printGenericOpForm().useLocalScope());
+  auto [known, isNew] = tasks.try_emplace(text, thunk);
+  if (isNew)
+    symbols.insert(thunk, module.getBody()->end());
+  else
+    thunk.erase();
+  return known->second;
 }
 
 LogicalResult EntryCalls::lowerParallel(scf::ParallelOp loop) {
@@ -234,12 +246,10 @@ LogicalResult EntryCalls::lowerParallel(scf::ParallelOp loop) {
   }
   cast<LLVM::ConstantOp>(capacity.getDefiningOp())
       .setValueAttr(b.getI64IntegerAttr(std::max(1u, slots.count())));
-  FailureOr<LLVM::LLVMFuncOp> thunk = outline(loop, captured.getArrayRef());
-  if (failed(thunk))
-    return failure();
+  LLVM::LLVMFuncOp thunk = outline(loop, captured.getArrayRef());
   Value span = arith::SubIOp::create(b, loc, loop.getUpperBound()[0], loop.getLowerBound()[0]);
   Value items = arith::CeilDivSIOp::create(b, loc, span, loop.getStep()[0]);
-  Value address = LLVM::AddressOfOp::create(b, loc, pointer, thunk->getName());
+  Value address = LLVM::AddressOfOp::create(b, loc, pointer, thunk.getName());
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   callRuntime(b, loc, findRuntimeFunction("lnx_parallel"), {address, area, items, one});
   loop.erase();
@@ -300,8 +310,9 @@ LogicalResult EntryCalls::run() {
 void LowerCalls::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
+  Tasks tasks;
   for (auto entry : llvm::to_vector(module.getOps<func::FuncOp>()))
-    if (entry->hasAttr("lnx.entry") && failed(EntryCalls(module, symbols, entry).run()))
+    if (entry->hasAttr("lnx.entry") && failed(EntryCalls(module, symbols, tasks, entry).run()))
       return signalPassFailure();
   for (auto function : llvm::to_vector(module.getOps<func::FuncOp>()))
     if (function.isDeclaration() && findRuntimeFunction(function.getName()) >= 0)

@@ -170,9 +170,9 @@ protected:
   static std::string rowsModule(int64_t width, int64_t out, StringRef parameters, StringRef body) {
     std::string w = std::to_string(width), o = std::to_string(out);
     return llvm::formatv(R"(module attributes {{lnx.name = "t", lnx.vocabulary = 8 : i64} {{
-      lnx.parameter @X "X" layers 1 from 0 <"normal", [1.0], [0.0]> : tensor<11x{0}xf32>
-      lnx.parameter @P "P" layers 1 from 0 <"normal", [1.0], [0.0]> : tensor<11x3xf32>
-      lnx.parameter @D "D" layers 1 from 0 <"normal", [1.0], [0.0]> : tensor<{1}x3xf32>
+      lnx.parameter @X "X" layers 1 from 0 <normal, [1.0], [0.0]> : tensor<11x{0}xf32>
+      lnx.parameter @P "P" layers 1 from 0 <normal, [1.0], [0.0]> : tensor<11x3xf32>
+      lnx.parameter @D "D" layers 1 from 0 <normal, [1.0], [0.0]> : tensor<{1}x3xf32>
       {2}
       func.func @grad(%tokens: tensor<?xi32>, %targets: tensor<?xi32>) -> tensor<f32> attributes {{lnx.entry} {{
         %tx = lnx.get @X : tensor<11x{0}xf32>
@@ -190,7 +190,7 @@ protected:
   }
   static std::string parameter(StringRef name, StringRef type) {
     return llvm::formatv(
-        "lnx.parameter @{0} \"{0}\" layers 1 from 0 <\"const\", [1.0], [0.0]> : {1}\n", name, type);
+        "lnx.parameter @{0} \"{0}\" layers 1 from 0 <const, [1.0], [0.0]> : {1}\n", name, type);
   }
 
   MLIRContext context;
@@ -374,8 +374,8 @@ TEST_F(CompileTest, attention) {
 // Fixed tensors: whole segments of the state as rows of 1024, updated in place.
 TEST_F(CompileTest, updatesState) {
   std::string text = R"(module attributes {lnx.name = "t"} {
-    lnx.parameter @X "X" layers 2 from 1 <"normal", [1.0], [0.0]> : tensor<50x45xf32>
-    lnx.parameter @g "g" layers 1 from 0 <"const", [1.0], [0.0]> : tensor<45xf32>
+    lnx.parameter @X "X" layers 2 from 1 <normal, [1.0], [0.0]> : tensor<50x45xf32>
+    lnx.parameter @g "g" layers 1 from 0 <const, [1.0], [0.0]> : tensor<45xf32>
     func.func @sgd() attributes {lnx.entry} {
       %p = lnx.read_state "param" 0 : tensor<5x1024xf32>
       %g = lnx.read_state "grad" 0 : tensor<5x1024xf32>
@@ -399,7 +399,7 @@ TEST_F(CompileTest, updatesState) {
 
 TEST_F(CompileTest, sumOfSquaresOfTheGradient) {
   std::string text = R"(module attributes {lnx.name = "t"} {
-    lnx.parameter @X "X" layers 2 from 1 <"normal", [1.0], [0.0]> : tensor<50x450xf32>
+    lnx.parameter @X "X" layers 2 from 1 <normal, [1.0], [0.0]> : tensor<50x450xf32>
     func.func @norm() -> tensor<f32> attributes {lnx.entry} {
       %g = lnx.read_state "grad" 0 : tensor<44x1024xf32>
       %q = lnx.mul %g, %g : tensor<44x1024xf32>, tensor<44x1024xf32>
