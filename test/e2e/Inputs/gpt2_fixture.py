@@ -38,11 +38,11 @@ for l in range(DEPTH):
     names += [(f"{layer}.attn.o.W", block.attn.c_proj.weight, None),
               (f"{layer}.attn.o.b", block.attn.c_proj.bias, None),
               (f"{layer}.norm2.g", block.ln_2.weight, None), (f"{layer}.norm2.b", block.ln_2.bias, None),
-              (f"{layer}.mlp.up.W", block.mlp.c_fc.weight, None),
-              (f"{layer}.mlp.up.b", block.mlp.c_fc.bias, None),
-              (f"{layer}.mlp.down.W", block.mlp.c_proj.weight, None),
-              (f"{layer}.mlp.down.b", block.mlp.c_proj.bias, None)]
-names += [("layernorm.g", model.transformer.ln_f.weight, None), ("layernorm.b", model.transformer.ln_f.bias, None)]
+              (f"{layer}.ff.up.W", block.mlp.c_fc.weight, None),
+              (f"{layer}.ff.up.b", block.mlp.c_fc.bias, None),
+              (f"{layer}.ff.down.W", block.mlp.c_proj.weight, None),
+              (f"{layer}.ff.down.b", block.mlp.c_proj.bias, None)]
+names += [("final_norm.g", model.transformer.ln_f.weight, None), ("final_norm.b", model.transformer.ln_f.bias, None)]
 
 
 def part(tensor, columns):
