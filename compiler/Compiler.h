@@ -49,7 +49,7 @@ struct CompileOptions {
   bool reference = false;    ///< plain loops of every primitive's own lowering, no CPU target
   bool rematerialize = true; ///< compute row-wise values again instead of keeping them
   int optLevel = 2;          ///< of LLVM, 0 to 3
-  std::string spec;          ///< text of the elaborated specification, kept in the program
+  std::string spec = {};     ///< text of the elaborated specification, kept in the program
   CompileTimes *times = nullptr;
 };
 
