@@ -1,6 +1,7 @@
 // Reduce.cpp: reductions over features and over rows, and their gradient, broadcast.
 // Sum and mean share everything but their factor.
 #include "dialect/ops/Elementwise.h"
+#include "mlir/IR/PatternMatch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -141,6 +142,24 @@ LogicalResult BroadcastOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
 
 SmallVector<Array> BroadcastOp::evaluate(ArrayRef<Array> operands, Batch batch) {
   return {broadcastArray(operands[0], getX().getType(), getType(), batch)};
+}
+
+// Element-wise work broadcasts by itself: x + broadcast(y, like) is x + y where x has that shape.
+LogicalResult BroadcastOp::canonicalize(BroadcastOp op, PatternRewriter &rewriter) {
+  bool changed = false;
+  for (OpOperand &use : llvm::make_early_inc_range(op->getUses())) {
+    Operation *user = use.getOwner();
+    if (!isa<ElementwiseOpInterface>(user))
+      continue;
+    SmallVector<Type> types(user->getOperandTypes());
+    types[use.getOperandNumber()] = op.getX().getType();
+    FailureOr<RankedTensorType> common = broadcastTypes(types);
+    if (failed(common) || *common != user->getResult(0).getType())
+      continue;
+    rewriter.modifyOpInPlace(user, [&] { use.set(op.getX()); });
+    changed = true;
+  }
+  return success(changed);
 }
 
 void BroadcastOp::differentiate(GradBuilder &grad) { grad.add(getX(), grad[getResult()]); }

@@ -55,6 +55,7 @@ def Lnx_BroadcastOp : Lnx_Primitive<"broadcast"> {
   let summary = "x broadcast to the shape of `like`, whose values are not read";
   let arguments = (ins Lnx_Tensor:$x, Lnx_Tensor:$like);
   let results = (outs Lnx_Tensor:$result);
+  let hasCanonicalizeMethod = 1;
   let extraClassDeclaration = [{
     static ::std::vector<::llvm::StringRef> samples() {
       return {"lnx.broadcast %0, %1 : tensor<?x1xf32>, tensor<?x4xf32>",
