@@ -1,7 +1,7 @@
 // FormGroups: put every primitive into exactly one group.
 // Runs on level grad; LowerGroups relies on groups holding every primitive that is not a view.
 #include "compiler/Passes.h"
-#include "compiler/fusion/Units.h"
+#include "compiler/fusion/Recompute.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -37,14 +37,16 @@ private:
   void orderState(Operation *op, unsigned id);
   Value inside(Value value, Operation *user, Block &body, SmallVectorImpl<Value> &inputs,
                IRMapping &mapping);
-  void build(Unit &unit, OpBuilder &builder);
+  void collectStored();
+  void build(unsigned id, OpBuilder &builder);
 
   Block &block;
   bool fuse;
   Units units;
   llvm::DenseMap<Value, SmallVector<unsigned, 2>> readers; ///< rows units that read a whole value
   llvm::StringMap<SmallVector<Operation *>> stateOps;      ///< by arena and segment
-  IRMapping replacements;                                  ///< values of the block to group results
+  llvm::DenseSet<Value> stored; ///< values that some unit reads from another one
+  IRMapping replacements;       ///< values of the block to group results
   SmallVector<Operation *> grouped;
 };
 } // namespace
@@ -163,21 +165,32 @@ Value BlockGroups::inside(Value value, Operation *user, Block &body, SmallVector
   return argument;
 }
 
-void BlockGroups::build(Unit &unit, OpBuilder &builder) {
-  llvm::SmallPtrSet<Operation *, 8> members(unit.ops.begin(), unit.ops.end());
+void BlockGroups::collectStored() {
+  for (unsigned id : units.sorted()) {
+    SmallVector<Operation *> members = units.members(id);
+    llvm::SmallPtrSet<Operation *, 8> inside(members.begin(), members.end());
+    for (Operation *op : members)
+      for (Value value : units.needsOf(op))
+        if (!inside.contains(value.getDefiningOp()))
+          stored.insert(value);
+  }
+  for (Value value : block.getTerminator()->getOperands())
+    stored.insert(value);
+}
+
+void BlockGroups::build(unsigned id, OpBuilder &builder) {
+  const Unit &unit = units[id];
   SmallVector<Value> inputs, outputs;
   for (Operation *op : unit.ops)
-    for (Value result : op->getResults())
-      if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
-        outputs.push_back(result);
+    llvm::copy_if(op->getResults(), std::back_inserter(outputs),
+                  [&](Value result) { return stored.contains(result); });
   Location loc = unit.ops.back()->getLoc();
   auto kind = GroupKindAttr::get(builder.getContext(), getKind(unit.ops.front()));
   auto group =
       GroupOp::create(builder, loc, ValueRange(outputs).getTypes(), kind, /*inputs=*/ValueRange());
   Block &body = group.getBody().emplaceBlock();
   IRMapping mapping;
-  for (Operation *op : unit.ops) {
-    grouped.push_back(op);
+  for (Operation *op : units.members(id)) {
     for (Value operand : op->getOperands())
       inside(operand, op, body, inputs, mapping);
     OpBuilder::atBlockEnd(&body).clone(*op, mapping);
@@ -189,22 +202,25 @@ void BlockGroups::build(Unit &unit, OpBuilder &builder) {
   OpBuilder inner = OpBuilder::atBlockEnd(&body);
   YieldOp::create(inner, loc, yielded);
   replacements.map(outputs, group.getResults());
+  grouped.append(unit.ops.begin(), unit.ops.end());
 }
 
 void BlockGroups::run() {
   addUnits();
+  if (fuse)
+    recomputeRows(units);
+  collectStored();
   Operation *terminator = block.getTerminator();
   OpBuilder builder(terminator);
-  SmallVector<Operation *> numbers;
-  for (Operation &op : block)
-    if (isPrimitive(&op) && isCopied(&op))
-      numbers.push_back(&op);
+  for (Operation &op : block.without_terminator())
+    if (isPrimitive(&op) && !units.find(&op))
+      grouped.push_back(&op); // a number that every user has copied
   for (unsigned id : units.sorted()) {
-    Unit &unit = units[id];
-    if (isPrimitive(unit.ops.front()))
-      build(unit, builder);
+    Operation *first = units[id].ops.front();
+    if (isPrimitive(first))
+      build(id, builder);
     else
-      unit.ops.front()->moveBefore(terminator);
+      first->moveBefore(terminator);
   }
   for (Operation *op : grouped)
     for (Value result : op->getResults())
@@ -214,9 +230,6 @@ void BlockGroups::run() {
     op->dropAllReferences();
   for (Operation *op : grouped)
     op->erase();
-  for (Operation *op : llvm::reverse(numbers))
-    if (!llvm::is_contained(grouped, op) && op->use_empty())
-      op->erase();
 }
 
 static void formGroups(Region &region, bool fuse) {

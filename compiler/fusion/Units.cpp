@@ -8,7 +8,7 @@ using namespace mlir::lnx;
 
 unsigned Units::add(Operation *op, std::optional<RowSpace> space, ValueRange values) {
   unsigned id = units.size();
-  units.push_back({{op}, std::move(space), {}, {}, id});
+  units.push_back({{op}, {}, std::move(space), {}, {}, id});
   parent.push_back(id);
   needs.emplace_back(values);
   unitOf[op] = id;
@@ -65,7 +65,7 @@ bool Units::reachesThroughOthers(unsigned from, unsigned to) const {
 
 bool Units::needsSumOf(const Unit &user, unsigned producer) const {
   for (Operation *op : user.ops)
-    for (Value value : needs[unitOf.lookup(op)])
+    for (Value value : needsOf(op))
       if (Operation *definition = value.getDefiningOp())
         if (find(definition) == producer && sumsOverRows(definition))
           return true;
@@ -93,6 +93,14 @@ bool Units::tryMerge(unsigned a, unsigned b) {
   kept.after.append(gone.after);
   gone = {};
   return true;
+}
+
+SmallVector<Operation *> Units::members(unsigned id) const {
+  const Unit &unit = (*this)[id];
+  SmallVector<Operation *> all(unit.copies);
+  all.append(unit.ops.begin(), unit.ops.end());
+  llvm::sort(all, [&](Operation *x, Operation *y) { return unitOf.lookup(x) < unitOf.lookup(y); });
+  return all;
 }
 
 SmallVector<unsigned> Units::sorted() {

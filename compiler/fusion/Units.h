@@ -13,7 +13,8 @@ namespace mlir::lnx {
 /// One operation, or the operations of one group, in program order.
 struct Unit {
   llvm::SmallVector<Operation *, 4> ops;
-  std::optional<RowSpace> space; ///< of a rows group that others may join
+  llvm::SmallVector<Operation *> copies; ///< of other units, computed again here
+  std::optional<RowSpace> space;         ///< of a rows group that others may join
   llvm::SmallVector<unsigned> before, after;
   unsigned position = 0; ///< of the last operation
 };
@@ -30,6 +31,11 @@ public:
   /// The unit that `id` is part of by now.
   unsigned resolve(unsigned id) const;
   Unit &operator[](unsigned id) { return units[resolve(id)]; }
+  const Unit &operator[](unsigned id) const { return units[resolve(id)]; }
+  /// What an operation reads, as given to `add`.
+  llvm::ArrayRef<Value> needsOf(Operation *op) const { return needs[unitOf.lookup(op)]; }
+  /// Operations and copies of a unit in program order.
+  llvm::SmallVector<Operation *> members(unsigned id) const;
 
   /// Joins two rows units when they share a space and the joined unit can still run: no path
   /// between them leads through a third one, and neither needs a sum over rows of the other.
