@@ -15,7 +15,7 @@ def Lnx_InitAttr : AttrDef<Lnx_Dialect, "Init"> {
   let summary = "the law a parameter is drawn from at initialisation";
   let parameters = (ins StringRefParameter<"const, normal, uniform or identity">:$kind,
                         "::mlir::DenseF64ArrayAttr":$a, "::mlir::DenseF64ArrayAttr":$b);
-  let assemblyFormat = "`<` $kind `,` custom<Numbers>($a) `,` custom<Numbers>($b) `>`";
+  let assemblyFormat = "`<` custom<Law>($kind) `,` custom<Numbers>($a) `,` custom<Numbers>($b) `>`";
 }
 
 def Lnx_GroupKind : I32EnumAttr<"GroupKind", "what a group of primitives becomes",

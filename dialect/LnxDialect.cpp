@@ -35,6 +35,13 @@ static ParseResult parseNumbers(AsmParser &parser, DenseF64ArrayAttr &numbers) {
   return success();
 }
 
+// Laws are words, so they are written without quotes.
+static void printLaw(AsmPrinter &printer, StringRef law) { printer.printKeywordOrString(law); }
+
+static ParseResult parseLaw(AsmParser &parser, std::string &law) {
+  return parser.parseKeywordOrString(&law);
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "dialect/LnxAttrs.cpp.inc"
 #define GET_OP_CLASSES

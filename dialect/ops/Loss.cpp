@@ -12,7 +12,7 @@ using namespace mlir::lnx;
 
 static LogicalResult expectRowsAndIds(std::optional<Location> location, Type rows, Type ids) {
   if (!hasRows(rows) || getFeatures(rows).size() != 1)
-    return emitOptionalError(location, "needs rows of features, not ", rows);
+    return emitOptionalError(location, "the loss needs rows of features, not ", rows);
   if (!hasRows(ids) || !getFeatures(ids).empty())
     return emitOptionalError(location, "ids must be tensor<?xi32>, not ", ids);
   return success();

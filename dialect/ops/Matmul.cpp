@@ -52,13 +52,6 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   return success();
 }
 
-LogicalResult MatmulOp::verify() {
-  auto lhs = getLhs().getType();
-  if (getTransposeLhs() && hasRows(lhs) && !hasRows(getRhs().getType()))
-    return emitOpError("sums over rows, which ") << getRhs().getType() << " does not have";
-  return success();
-}
-
 OpClass MatmulOp::getOpClass() { return OpClass::Contraction; }
 
 //===-- matmul: the four answers -------------------------------------------===//

@@ -12,7 +12,6 @@ def Lnx_MatmulOp : Lnx_Primitive<"matmul"> {
   let arguments = (ins Lnx_Tensor:$lhs, Lnx_Tensor:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
   let results = (outs Lnx_Tensor:$result);
   let hasCanonicalizer = 1;
-  let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::lnx::Flops getFlops();
     static ::std::vector<::llvm::StringRef> samples() {
