@@ -37,6 +37,23 @@ static int64_t countBad(std::span<const float> values) {
   return std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
 }
 
+// A sum of squares overflows before its terms do.
+static std::string largestGradient(const std::vector<ParameterView> &parameters) {
+  float largest = 0;
+  const ParameterView *owner = nullptr;
+  for (const ParameterView &parameter : parameters)
+    for (float gradient : parameter.gradient)
+      if (std::abs(gradient) > largest) {
+        largest = std::abs(gradient);
+        owner = &parameter;
+      }
+  if (!owner)
+    return "all parameters and gradients are finite";
+  return fmt::format(
+      "all parameters and gradients are finite, the largest gradient is {:.1e} in '{}'", largest,
+      owner->name);
+}
+
 std::string firstBadTensor(Session &session) {
   std::vector<ParameterView> parameters = session.parameters();
   for (const ParameterView &parameter : parameters)
@@ -47,7 +64,7 @@ std::string firstBadTensor(Session &session) {
     if (int64_t bad = countBad(parameter.gradient))
       return fmt::format("the first non-finite gradient is '{}' ({} of {} numbers)", parameter.name,
                          bad, parameter.gradient.size());
-  return "all parameters and gradients are finite";
+  return largestGradient(parameters);
 }
 
 } // namespace lnx

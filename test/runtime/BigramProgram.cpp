@@ -50,6 +50,8 @@ static void grad(const lnx_call *call) {
       g[call->tokens[row] * vocabulary + i] += static_cast<float>(scale * p[i]);
       g[biasAt + i] += static_cast<float>(scale * p[i]);
     }
+    if (call->tokens[row] == overflowsNorm)
+      g[biasAt + 3] = 1e30f;
     if (call->tokens[row] == spoilsGradient)
       g[biasAt + 3] = std::numeric_limits<float>::infinity();
   }

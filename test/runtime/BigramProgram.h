@@ -11,8 +11,9 @@ namespace lnx {
 
 inline constexpr int64_t bigramVocabulary = 16;
 inline constexpr int64_t bigramContext = 64;
-// A row with one of these tokens spoils the loss, or one number of the gradient of `bias`.
-inline constexpr int32_t spoilsLoss = 15, spoilsGradient = 14;
+// A row with one of these tokens spoils the loss, or one number of the gradient of `bias`, or makes
+// it so large that its square is not finite.
+inline constexpr int32_t spoilsLoss = 15, spoilsGradient = 14, overflowsNorm = 13;
 
 inline Program bigramProgram() { return Program::fromMemory(&lnx_program_v1, nullptr); }
 

@@ -136,9 +136,10 @@ TEST(Trainer, stopsAtANonFiniteLoss) {
   EXPECT_EQ(run.summary.outcome, Outcome::unstable);
   const StepReport &last = run.recorder.reports.back();
   EXPECT_FALSE(last.finite);
-  EXPECT_EQ(run.summary.reason,
-            "step " + std::to_string(last.step) +
-                ": the loss is not finite; all parameters and gradients are finite");
+  EXPECT_TRUE(run.summary.reason.starts_with("step " + std::to_string(last.step) +
+                                             ": the loss is not finite; all parameters and "
+                                             "gradients are finite, the largest gradient is "))
+      << run.summary.reason;
   EXPECT_EQ(run.summary.steps, last.step - 1);
 }
 
@@ -151,6 +152,17 @@ TEST(Trainer, namesTheFirstBadTensor) {
             "step " + std::to_string(run.recorder.reports.back().step) +
                 ": the gradient is not finite; the first non-finite gradient is 'bias' (1 of 16 "
                 "numbers)");
+}
+
+TEST(Trainer, namesTheLargestGradientWhenTheNormOverflows) {
+  Attempt run;
+  Tokens tokens = chain(200, overflowsNorm);
+  train(run, tokens, options());
+  EXPECT_EQ(run.summary.outcome, Outcome::unstable);
+  EXPECT_TRUE(run.summary.reason.ends_with(
+      ": the gradient is not finite; all parameters and gradients are finite, the largest gradient "
+      "is 1.0e+30 in 'bias'"))
+      << run.summary.reason;
 }
 
 static Error refusal(const TrainOptions &options, const Tokens &tokens, const Tokens &held) {
