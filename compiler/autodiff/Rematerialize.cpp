@@ -1,11 +1,8 @@
 // Rematerialize: keep fewer values between the forward and the backward repeat.
 // A minimum cut decides; only row-wise work, which is free inside fused kernels, is done again.
 #include "compiler/Passes.h"
-#include "compiler/autodiff/MinimumCut.h"
+#include "compiler/autodiff/KeepGraph.h"
 #include "compiler/autodiff/Stacks.h"
-#include "mlir/IR/TypeUtilities.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SetVector.h"
 
 namespace mlir::lnx {
 #define GEN_PASS_DEF_REMATERIALIZE
@@ -14,39 +11,6 @@ namespace mlir::lnx {
 
 using namespace mlir;
 using namespace mlir::lnx;
-
-// Fixed tensors are weighed against row tensors at this many rows; one micro-batch has 256 to 4096.
-static constexpr int64_t typicalRows = 1024;
-
-/// Bytes one layer's value takes at the typical number of rows, f32 as everywhere on this level.
-static int64_t bytesOf(Type type) {
-  int64_t elements = 1;
-  for (int64_t size : getFeatures(type))
-    elements *= size;
-  return 4 * elements * (hasRows(type) ? typicalRows : 1);
-}
-
-static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value)); }
-
-/// Operations that cost nothing wherever they stand.
-static bool isFree(Operation *op) {
-  return isa<GetOp, TableOp>(op) || op->hasTrait<OpTrait::ConstantLike>();
-}
-
-/// Can be done again in the backward body. Sums over rows cannot: a fused kernel sees one row.
-static bool isRecomputable(Operation *op) {
-  auto primitive = dyn_cast<PrimitiveOpInterface>(op);
-  if (!primitive)
-    return false;
-  if (!llvm::all_of(op->getResults(), isFloat))
-    return true;
-  auto rows = [](Type type) { return hasRows(type); };
-  bool sumsRows =
-      llvm::any_of(op->getOperandTypes(), rows) && !llvm::all_of(op->getResultTypes(), rows);
-  return primitive.getOpClass() == OpClass::Rowwise && !sumsRows;
-}
-
-//===-- what to keep ------------------------------------------------------===//
 
 namespace {
 /// A forward repeat and a backward one that slices its stacks.
@@ -59,83 +23,7 @@ struct RepeatPair {
     return llvm::all_of(stack.getUsers(), [&](Operation *user) { return user == backward; });
   }
 };
-
-/// The graph of forward values that are needed, or could help to make what is needed.
-class KeepGraph {
-public:
-  KeepGraph(Block &forward, const llvm::SmallDenseSet<Value> &given)
-      : forward(forward), given(given) {}
-  /// The cheapest values from which all of `needed` can be made, in the order they were met.
-  SetVector<Value> cheapest(ArrayRef<Value> needed);
-
-private:
-  struct Nodes {
-    int in, out;
-  };
-  bool isGiven(Value value) const;
-  void addOperands(Value value);
-
-  Block &forward;
-  const llvm::SmallDenseSet<Value> &given;
-  MinimumCut graph;
-  llvm::MapVector<Value, Nodes> nodes;
-  SmallVector<Value> worklist;
-};
 } // namespace
-
-bool KeepGraph::isGiven(Value value) const {
-  if (value.getParentBlock() != &forward || given.contains(value))
-    return true;
-  Operation *op = value.getDefiningOp();
-  return op && isFree(op);
-}
-
-/// The node of `value` is complete once what it is made of has edges to it.
-void KeepGraph::addOperands(Value value) {
-  Operation *op = value.getDefiningOp();
-  int in = nodes[value].in;
-  if (!op || !isRecomputable(op)) {
-    graph.addEdge(MinimumCut::source, in, MinimumCut::unbounded);
-    return;
-  }
-  for (Value operand : op->getOperands()) {
-    if (isGiven(operand))
-      continue;
-    auto [entry, isNew] = nodes.insert({operand, Nodes()});
-    if (isNew) {
-      entry->second = {graph.addNode(), graph.addNode()};
-      worklist.push_back(operand);
-    }
-    graph.addEdge(entry->second.out, in, MinimumCut::unbounded);
-  }
-}
-
-SetVector<Value> KeepGraph::cheapest(ArrayRef<Value> needed) {
-  for (Value value : needed) {
-    if (isGiven(value))
-      continue;
-    auto [entry, isNew] = nodes.insert({value, Nodes()});
-    if (!isNew)
-      continue;
-    entry->second = {graph.addNode(), graph.addNode()};
-    graph.addEdge(entry->second.out, MinimumCut::sink, MinimumCut::unbounded);
-    worklist.push_back(value);
-  }
-  while (!worklist.empty()) {
-    Value value = worklist.pop_back_val();
-    Nodes ends = nodes[value];
-    graph.addEdge(ends.in, ends.out,
-                  isFloat(value) ? bytesOf(value.getType()) : MinimumCut::unbounded);
-    addOperands(value);
-  }
-  [[maybe_unused]] int64_t bytes = graph.solve();
-  assert(bytes < MinimumCut::unbounded && "what is stacked now is a cut");
-  SetVector<Value> kept;
-  for (auto &[value, ends] : nodes)
-    if (graph.isOnSinkSide(ends.out) && !graph.isOnSinkSide(ends.in))
-      kept.insert(value);
-  return kept;
-}
 
 //===-- rewriting the pair ------------------------------------------------===//
 
@@ -279,6 +167,14 @@ static void mergeStacks(RepeatPair pair) {
   }
 }
 
+/// What the backward body reads through slices that nobody else shares.
+static void addNeeds(RepeatPair pair, KeepGraph &graph) {
+  for (auto [slice, argument] :
+       llvm::zip(pair.backward.getSlices(), pair.backward.getSliceArguments()))
+    if (Value value = forwardValue(pair, slice))
+      graph.addNeed(value, llvm::any_of(argument.getUses(), readsMemory));
+}
+
 /// Rewrites one pair; returns what its backward repeat has become.
 static RepeatOp rematerialize(RepeatPair pair) {
   pair.backward = dropUnused(pair.backward);
@@ -286,17 +182,12 @@ static RepeatOp rematerialize(RepeatPair pair) {
   llvm::SmallDenseSet<Value> given(pair.forward.getSliceArguments().begin(),
                                    pair.forward.getSliceArguments().end());
   given.insert(pair.forward.getLayer());
-  SmallVector<Value> needed;
-  unsigned carries = pair.forward.getCarries().size();
-  for (auto [index, stack] : llvm::enumerate(pair.forward.getStackResults())) {
-    Value value = pair.yield()->getOperand(carries + index);
+  for (OpResult stack : pair.forward.getStackResults())
     if (!pair.isPrivate(stack))
-      given.insert(value);
-    else if (!stack.use_empty())
-      needed.push_back(value);
-  }
-  SetVector<Value> kept = KeepGraph(pair.forward.getBody().front(), given).cheapest(needed);
-  return PairRewriter(pair).run(kept);
+      given.insert(forwardValue(pair, stack));
+  KeepGraph graph(pair.forward.getBody().front(), given);
+  addNeeds(pair, graph);
+  return PairRewriter(pair).run(graph.solve());
 }
 
 namespace {

@@ -90,3 +90,35 @@ func.func @grad(%t: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<f32> attributes 
   %loss = lnx.cross_entropy %z, %y : tensor<?x5xf32>, tensor<?xi32>
   return %loss : tensor<f32>
 }
+
+// -----
+
+lnx.parameter @E "E" layers 1 from 0 <normal, [0.02], [0.0]> : tensor<5x4xf32>
+lnx.parameter @W "W" layers 12 from 1 <normal, [0.02], [0.0]> : tensor<4x4xf32>
+lnx.parameter @b "b" layers 12 from 1 <const, [0.0], [0.0]> : tensor<4xf32>
+
+// Of values of one size the one that is in memory anyway is kept: the product, not the sum with its bias,
+// and the carry, not its difference from the mean.
+// CHECK-LABEL: func.func @grad
+// CHECK: lnx.repeat {{.*}} first 1 count 12 scope "" carries(%[[X:[^ ]*]] = {{[^)]*}}) stacks(tensor<12x?x4xf32>, tensor<12x?x4xf32>) {
+// CHECK: %[[H:.*]] = lnx.matmul
+// CHECK: lnx.yield %{{.*}}, %[[X]], %[[H]] :
+func.func @grad(%t: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<f32> attributes {lnx.entry} {
+  %E = lnx.get @E : tensor<5x4xf32>
+  %x0 = lnx.gather %E, %t : tensor<5x4xf32>, tensor<?xi32>
+  %r = lnx.repeat %l first 1 count 12 scope "" carries(%x = %x0 : tensor<?x4xf32>) {
+    %W = lnx.get @W at %l : tensor<4x4xf32>
+    %b = lnx.get @b at %l : tensor<4xf32>
+    %mu = lnx.mean %x : tensor<?x4xf32>
+    %d = lnx.sub %x, %mu : tensor<?x4xf32>, tensor<?x1xf32>
+    %n = lnx.mul %d, %d : tensor<?x4xf32>, tensor<?x4xf32>
+    %h = lnx.matmul %n, %W : tensor<?x4xf32>, tensor<4x4xf32>
+    %hb = lnx.add %h, %b : tensor<?x4xf32>, tensor<4xf32>
+    %a = lnx.gelu %hb : tensor<?x4xf32>
+    %x1 = lnx.add %x, %a : tensor<?x4xf32>, tensor<?x4xf32>
+    lnx.yield %x1 : tensor<?x4xf32>
+  }
+  %z = lnx.matmul %r, %E {transpose_rhs} : tensor<?x4xf32>, tensor<5x4xf32>
+  %loss = lnx.cross_entropy %z, %y : tensor<?x5xf32>, tensor<?xi32>
+  return %loss : tensor<f32>
+}
