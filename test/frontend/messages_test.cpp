@@ -303,6 +303,18 @@ TEST(Recovery, SeveralErrors) {
             "                ^\n");
 }
 
+// The body behind a broken head is skipped, not blamed.
+TEST(Recovery, BodyOfABrokenHead) {
+  EXPECT_EQ(
+      wrong("if l < {\n    y 1\n    repeat l in 1..2 {\n    }\n  }\n  else {\n    z 2\n  }\n  w 3"),
+      "t.lnx:2:10: error: expected an expression, found '{'\n"
+      "      if l < {\n"
+      "             ^\n"
+      "t.lnx:10:5: error: expected '=' or '<-' behind 'w', found '3'\n"
+      "      w 3\n"
+      "        ^\n");
+}
+
 TEST(Recovery, TwentyErrors) {
   std::string text = "def f(x) {\n";
   for (int i = 0; i < 50; ++i)

@@ -2,6 +2,8 @@
 
 #include "Parsing.h"
 
+#include <filesystem>
+
 using namespace lnx;
 using namespace lnx::ast;
 
@@ -215,4 +217,20 @@ TEST(Print, Architectures) {
   ASSERT_NE(source, nullptr);
   const std::string text(source->text());
   EXPECT_EQ(formatted(text), text);
+}
+
+// So does the prelude, whatever its authors' spacing.
+TEST(Print, Prelude) {
+  size_t files = 0;
+  for (const auto &entry :
+       std::filesystem::directory_iterator(LNX_SOURCE_DIR "/frontend/prelude")) {
+    if (entry.path().extension() != ".lnx")
+      continue;
+    Diagnostics diagnostics;
+    const SourcePtr source = readSource(entry.path(), diagnostics);
+    ASSERT_NE(source, nullptr);
+    EXPECT_NE(formatted(std::string(source->text())), "") << entry.path();
+    ++files;
+  }
+  EXPECT_GE(files, 4u);
 }
