@@ -38,11 +38,11 @@ TEST(MinimumCut, noAllowedCut) {
   EXPECT_EQ(cut.solve(), MinimumCut::unbounded);
 }
 
-// On random graphs the cut equals the smallest over all 2^6 partitions, and isOnSinkSide names one.
+// On random graphs the cut equals the smallest over all 2^8 partitions, and isOnSinkSide names one.
 TEST(MinimumCut, equalsBruteForce) {
   std::mt19937 random(1);
-  constexpr int inner = 6;
-  for (int round = 0; round < 200; ++round) {
+  constexpr int inner = 8;
+  for (int round = 0; round < 1000; ++round) {
     MinimumCut cut;
     for (int node = 0; node < inner; ++node)
       cut.addNode();
