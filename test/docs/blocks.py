@@ -2,6 +2,7 @@
 """Runs every program in README.md and docs/*.md.   blocks.py ROOT BIN [FILE.md]
 
 ```lnx     a whole file: lnxc must accept it. A first comment `# name.lnx` names it for later blocks.
+```lnx wrong  the same, but only saved: a ```console block shows what lnxc says to it.
 ```sh      run in a folder of its own that holds the page's .lnx files and some text, book.txt.
            A block that starts with ./build.sh is how one builds; it is not run from here.
 ```console lines `$ command`, then what it must print; exit codes do not matter there.
@@ -23,10 +24,15 @@ def run(command, folder):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
-def check_lnx(text, folder, where):
+def save(text, folder):
     name = re.match(r"#\s*(\w+\.lnx)\b", text)
     path = folder / (name.group(1) if name else "block.lnx")
     path.write_text(text)
+    return path
+
+
+def check_lnx(text, folder, where):
+    path = save(text, folder)
     result = run(f"lnxc {path.name}", folder)
     return [] if result.returncode == 0 else [f"{where}: lnxc refuses this block:\n{result.stdout}"]
 
@@ -54,10 +60,13 @@ def check_page(path):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "book.txt").write_text(TEXT)
-        for match in re.finditer(r"^```(lnx|sh|console)\n(.*?)^```$", page, re.M | re.S):
+        for match in re.finditer(r"^```(lnx wrong|lnx|sh|console)\n(.*?)^```$", page, re.M | re.S):
             kind, text = match.groups()
             where = f"{path.relative_to(root)}:{page.count(chr(10), 0, match.start()) + 1}"
-            problems += globals()["check_" + kind](text, folder, where)
+            if kind == "lnx wrong":
+                save(text, folder)
+            else:
+                problems += globals()["check_" + kind](text, folder, where)
             count += 1
     return problems, count
 
