@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t arena = 2048, vocabulary = 10, context = 8;
 constexpr double deviations[] = {0.5, 2}, lows[] = {-1}, highs[] = {3}, sevens[] = {7},
-                 zeros[] = {0};
+                 zeros[] = {0, 0};
 
 const lnx_parameter parameters[] = {
     {"attn.q.W", 0, 1, 2, {40, 10}, 2, LNX_INIT_NORMAL, deviations, zeros, 1, 0},
