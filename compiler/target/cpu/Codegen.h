@@ -22,7 +22,9 @@ void addConversionPasses(OpPassManager &passes);
 /// LLVM IR in which only the program's symbol is visible; null after a diagnostic.
 std::unique_ptr<llvm::Module> translate(ModuleOp module, const Machine &machine,
                                         llvm::TargetMachine &target, llvm::LLVMContext &context);
-void optimize(llvm::Module &module, llvm::TargetMachine &target, int optLevel);
+/// How the loops of a module were written: as vectors, or as scalars that LLVM has to vectorize.
+enum class Loops { vector, scalar };
+void optimize(llvm::Module &module, llvm::TargetMachine &target, int optLevel, Loops loops);
 /// Object code, or assembly text.
 void emit(llvm::Module &module, llvm::TargetMachine &target, llvm::CodeGenFileType type,
           llvm::SmallVectorImpl<char> &output);
