@@ -135,10 +135,13 @@ bool Elaborator::mayEnter(const ast::Decl &decl, Location at) {
     std::vector<const Frame *> chain;
     for (const Frame *g = frame; g != f; g = g->caller)
       chain.insert(chain.begin(), g);
-    Diagnostic &diagnostic = error(at, "'" + decl.name.text + "' calls itself");
+    const char *verb = decl.isModel() ? "' derives from '" : "' calls '";
+    Diagnostic &diagnostic = error(
+        at, "'" + decl.name.text + (decl.isModel() ? "' derives from itself" : "' calls itself"),
+        CallNote::No);
     std::string caller = decl.name.text;
     for (const Frame *g : chain) {
-      diagnostic.note(g->call, "'" + caller + "' calls '" + g->decl->name.text + "' here");
+      diagnostic.note(g->call, "'" + caller + verb + g->decl->name.text + "' here");
       caller = g->decl->name.text;
     }
     return false;

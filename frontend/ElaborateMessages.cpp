@@ -5,14 +5,15 @@
 
 namespace lnx::spec {
 
-Diagnostic &Elaborator::error(Location at, std::string message) {
+Diagnostic &Elaborator::error(Location at, std::string message, CallNote callNote) {
   if (isAborted()) {
     silenced.notes.clear();
     return silenced;
   }
   if (!isPrelude(at)) {
     Diagnostic &diagnostic = diagnostics.error(at, std::move(message));
-    if (frame && frame->decl && !frame->decl->isModel() && frame->call && !isPrelude(frame->call))
+    if (callNote == CallNote::Yes && frame && !frame->decl->isModel() && frame->call &&
+        !isPrelude(frame->call))
       diagnostic.note(frame->call, "'" + frame->decl->name.text + "' is called here");
     return diagnostic;
   }
@@ -70,10 +71,13 @@ void Elaborator::noteNumbers(Diagnostic &diagnostic, const ast::Expr &expr) {
       return;
     const Number *number = binding->value.as<Number>();
     const Tensor *tensor = name ? binding->value.as<Tensor>() : nullptr;
-    if (tensor && !tensor->features().empty() && frame->call)
+    if (tensor && !tensor->features().empty() && frame->call) {
+      // Says more than that the def is called there.
+      if (!diagnostic.notes.empty() && diagnostic.notes.back().location == frame->call)
+        diagnostic.notes.pop_back();
       diagnostic.note(frame->call,
                       "'" + text + "' is " + std::to_string(tensor->features().back()) + " here");
-    else if (number && binding->value.origin())
+    } else if (number && binding->value.origin())
       diagnostic.note(binding->value.origin(), "'" + text + "' is " + format(*number) + " here");
   });
 }

@@ -105,7 +105,7 @@ Value Elaborator::model(const ast::Decl &decl, std::vector<ModelArgument> args, 
   if (bindModel(callee, args, at)) {
     if (!decl.body) {
       keepSettings(callee);
-      result = callBase(*decl.value->as<ast::Call>(), std::move(args), /*withForwards=*/true);
+      result = callBase(*decl.value, std::move(args), /*withForwards=*/true);
     } else {
       passToBlocks(callee, std::move(args));
       keepSettings(callee);
@@ -248,8 +248,9 @@ void Elaborator::modelArguments(const ast::Decl &base, const ast::Call &call,
   }
 }
 
-Value Elaborator::callBase(const ast::Call &call, std::vector<ModelArgument> overriding,
+Value Elaborator::callBase(const ast::Expr &expr, std::vector<ModelArgument> overriding,
                            bool withForwards) {
+  const ast::Call &call = *expr.as<ast::Call>();
   const std::string &name = *call.callee->name();
   const ast::Decl *base = findDecl(name, ast::DeclKind::Model);
   if (!base) {
@@ -270,9 +271,7 @@ Value Elaborator::callBase(const ast::Call &call, std::vector<ModelArgument> ove
     std::erase_if(args, [&](const ModelArgument &old) { return old.name.text == arg.name.text; });
     args.push_back(std::move(arg));
   }
-  return model(*base, std::move(args),
-               call.callee->location.to(call.args.empty() ? call.callee->location
-                                                          : call.args.back().value->location));
+  return model(*base, std::move(args), expr.location);
 }
 
 void Elaborator::keepSettings(const Frame &callee) {

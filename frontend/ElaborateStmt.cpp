@@ -37,11 +37,9 @@ void Elaborator::assign(const ast::Assign &node) {
 void Elaborator::step(const ast::Stmt &stmt, const ast::Step &node) {
   Binding *binding = findStream(node.stream);
   const Value next = evaluate(node.value, {CallScope::Kind::None});
-  if (!binding || binding->value.isPoison() || next.isPoison()) {
-    if (binding)
-      binding->value = Value();
+  // After an error the stream keeps its value: what follows is judged by its shape.
+  if (!binding || binding->value.isPoison() || next.isPoison())
     return;
-  }
   const std::string name = "'" + node.stream.text + "'";
   const Tensor *previous = binding->value.as<Tensor>(), *tensor = next.as<Tensor>();
   if (!previous || previous->isIds() || binding->isParam) {
@@ -160,8 +158,9 @@ void Elaborator::giveBack(const ast::Return &node) {
     frame->returned = Value();
     return;
   }
-  frame->returned = isModel ? callBase(*call, std::exchange(pending, {}), /*withForwards=*/false)
-                            : evaluate(node.value, {CallScope::Kind::None});
+  frame->returned = isModel
+                        ? callBase(*node.value, std::exchange(pending, {}), /*withForwards=*/false)
+                        : evaluate(node.value, {CallScope::Kind::None});
 }
 
 std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condition) {

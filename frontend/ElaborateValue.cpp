@@ -78,7 +78,9 @@ std::optional<int64_t> Elaborator::positiveOf(const Argument &arg, const std::st
 std::optional<Initialiser> Elaborator::initialiserOf(const Value &value, Location at) {
   if (const Initialiser *init = value.as<Initialiser>())
     return *init;
-  if (const Function *function = value.as<Function>(); function && function->decl) {
+  const Function *function = value.as<Function>();
+  if (function && function->decl &&
+      llvm::all_of(function->decl->sig->formals, [](const ast::Formal &f) { return !!f.init; })) {
     // A def without arguments names an initialiser.
     const Value called = callFunction(*function, {}, at, {CallScope::Kind::None});
     if (called.isPoison() || called.as<Initialiser>())

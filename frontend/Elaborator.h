@@ -86,7 +86,8 @@ public:
 
   // Messages (ElaborateMessages.cpp). An error inside the prelude is shown where the user's file
   // leads to it.
-  Diagnostic &error(Location at, std::string message);
+  enum class CallNote { Yes, No };
+  Diagnostic &error(Location at, std::string message, CallNote callNote = CallNote::Yes);
   /// Adds "'width' is 770 here" for every number that `expr` names.
   void noteNumbers(Diagnostic &diagnostic, const ast::Expr &expr);
   void suggest(Diagnostic &diagnostic, const std::string &word,
@@ -181,7 +182,7 @@ private:
   Value model(const ast::Decl &decl, std::vector<ModelArgument> args, Location at);
   bool bindModel(Frame &frame, std::vector<ModelArgument> &args, Location at);
   void passToBlocks(Frame &frame, std::vector<ModelArgument> args);
-  Value callBase(const ast::Call &call, std::vector<ModelArgument> overriding, bool withForwards);
+  Value callBase(const ast::Expr &expr, std::vector<ModelArgument> overriding, bool withForwards);
   void modelArguments(const ast::Decl &base, const ast::Call &call,
                       std::vector<ModelArgument> &args);
   const ast::Sig *sigOf(const ast::Decl &decl) const;

@@ -162,7 +162,7 @@ void addSteps(const ast::File &file, mlir::ModuleOp spec, std::string &out) {
     const auto stmt =
         at ? places.find({at.getFilename().str(), at.getLine(), at.getColumn()}) : places.end();
     if (stmt != places.end())
-      out += "  " + print(*stmt->second) + '\n';
+      out += "  " + print(*stmt->second);
   });
 }
 
