@@ -102,6 +102,21 @@ Result<std::unique_ptr<Tokenizer>> openTokenizer(const TokenizerChoice &choice,
   return characterTokenizer(*alphabet);
 }
 
+Result<std::unique_ptr<Tokenizer>> openTokenizerFor(const TokenizerChoice &choice,
+                                                    const std::string &dataPath) {
+  if (choice.name != "char" || !choice.alphabetPath.empty())
+    return openTokenizer(choice, "");
+  if (dataPath.ends_with(".bin"))
+    return Error{
+        fmt::format("'--tokenizer char' needs '--alphabet' to know what the ids of '{}' mean",
+                    dataPath),
+        Exit::usage};
+  Result<std::string> text = readText(dataPath);
+  if (!text)
+    return text.error();
+  return openTokenizer(choice, *text);
+}
+
 Result<std::string> readText(const std::string &path) {
   std::FILE *file = path == "-" ? stdin : std::fopen(path.c_str(), "rbe");
   if (!file)

@@ -57,6 +57,9 @@ void addTokenizerOptions(CLI::App &command, TokenizerChoice &choice);
 // `sample` is the text whose characters make up a character vocabulary without an alphabet file.
 Result<std::unique_ptr<Tokenizer>> openTokenizer(const TokenizerChoice &choice,
                                                  std::string_view sample);
+// The same, with the file at `dataPath` as the sample.
+Result<std::unique_ptr<Tokenizer>> openTokenizerFor(const TokenizerChoice &choice,
+                                                    const std::string &dataPath);
 Result<std::string> readText(const std::string &path); // "-" is stdin
 
 // How to generate text.

@@ -181,8 +181,38 @@ static void showNext(const DemoOptions &options, const std::string &text) {
                   options.folder, text));
 }
 
-static Exit runDemo(const DemoOptions &options) {
+// Trains one after the other, with as many steps each; keeps the first session for the sample.
+static Result<std::vector<TrainSummary>> trainAll(const DemoOptions &options, const Split &data,
+                                                  std::optional<Session> &first) {
   const std::atomic<bool> &stop = stopOnSignals();
+  int64_t steps = 0;
+  std::vector<TrainSummary> summaries;
+  for (const Contender &contender : contenders) {
+    Result<Session> session = openContender(options, contender);
+    if (session && steps == 0) {
+      Result<int64_t> affordable = affordableSteps(*session, data, options);
+      if (!affordable)
+        return affordable.error();
+      steps = *affordable;
+      session = openContender(options, contender); // the probe has touched its optimizer state
+    }
+    if (!session)
+      return session.error();
+    Result<TrainSummary> summary = trainContender(*session, contender, data, steps, stop);
+    if (!summary)
+      return summary.error();
+    if (summary->outcome == Outcome::stopped)
+      return Error{summary->reason, Exit::stopped};
+    if (summary->outcome == Outcome::unstable)
+      say(stdout, summary->reason + "\n");
+    summaries.push_back(*summary);
+    if (!first)
+      first = std::move(*session);
+  }
+  return summaries;
+}
+
+static Exit runDemo(const DemoOptions &options) {
   Result<std::string> path = prepare(options);
   if (!path)
     return fail(path.error());
@@ -190,32 +220,10 @@ static Exit runDemo(const DemoOptions &options) {
   Result<Split> data = openSplit({.path = *path}, *tokenizer);
   if (!data)
     return fail(data.error());
-  int64_t steps = 0;
-  std::vector<TrainSummary> summaries;
-  std::optional<Session> periLn; // kept for the sample
-  for (const Contender &contender : contenders) {
-    Result<Session> session = openContender(options, contender);
-    if (!session)
-      return fail(session.error());
-    if (steps == 0) {
-      Result<int64_t> affordable = affordableSteps(*session, *data, options);
-      if (!affordable)
-        return fail(affordable.error());
-      steps = *affordable;
-      if (session = openContender(options, contender); !session)
-        return fail(session.error());
-    }
-    Result<TrainSummary> summary = trainContender(*session, contender, *data, steps, stop);
-    if (!summary)
-      return fail(summary.error());
-    if (summary->outcome == Outcome::stopped)
-      return fail({summary->reason, Exit::stopped});
-    summaries.push_back(*summary);
-    if (summary->outcome == Outcome::unstable)
-      say(stdout, summary->reason + "\n");
-    if (!periLn)
-      periLn = std::move(*session);
-  }
+  std::optional<Session> periLn;
+  Result<std::vector<TrainSummary>> summaries = trainAll(options, *data, periLn);
+  if (!summaries)
+    return fail(summaries.error());
   say(stdout, "\nthe Peri-LN model writes:\n\n");
   TextChoice text;
   text.prompt = "And God said";
@@ -225,7 +233,7 @@ static Exit runDemo(const DemoOptions &options) {
   say(stdout, "\n");
   if (error)
     return fail(*error);
-  compare(summaries);
+  compare(*summaries);
   showNext(options, *path);
   return Exit::done;
 }

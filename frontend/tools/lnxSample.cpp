@@ -23,6 +23,9 @@ struct ReadCommand {
   uint64_t seed = 1;
   int threads = 0;
   bool json = false;
+  CLI::App *command = nullptr;
+
+  bool tokenizerGiven() const { return command->get_option("--tokenizer")->count() > 0; }
 };
 
 struct Opened {
@@ -53,8 +56,7 @@ static Result<Opened> open(const ReadCommand &options) {
 }
 
 static Exit runSample(const ReadCommand &options) {
-  std::string sample;
-  auto tokenizer = openTokenizer(options.tokenizer, sample);
+  auto tokenizer = openTokenizer(options.tokenizer, "");
   if (!tokenizer)
     return fail(tokenizer.error());
   Result<Opened> opened = open(options);
@@ -79,14 +81,7 @@ static Exit runSample(const ReadCommand &options) {
 }
 
 static Exit runEval(const ReadCommand &options) {
-  std::string sample;
-  if (options.tokenizer.name == "char" && options.tokenizer.alphabetPath.empty()) {
-    Result<std::string> text = readText(options.dataPath);
-    if (!text)
-      return fail(text.error());
-    sample = std::move(*text);
-  }
-  auto tokenizer = openTokenizer(options.tokenizer, sample);
+  auto tokenizer = openTokenizerFor(options.tokenizer, options.dataPath);
   if (!tokenizer)
     return fail(tokenizer.error());
   Result<Tokens> tokens = Tokens::open(options.dataPath, **tokenizer);
@@ -103,7 +98,9 @@ static Exit runEval(const ReadCommand &options) {
   Result<HeldOutReport> report = evaluateHeldOut(opened->session, windows, opened->time, 1);
   if (!report)
     return fail(report.error());
-  bool bytes = (*tokenizer)->name() == "byte";
+  // A token file does not say what its ids are.
+  bool bytes = (*tokenizer)->name() == "byte" &&
+               (options.tokenizerGiven() || tokens->format().starts_with("text"));
   double bits = report->loss / std::numbers::ln2;
   if (options.json) {
     say(stdout,
@@ -122,6 +119,7 @@ static Exit runEval(const ReadCommand &options) {
 }
 
 static void addReadOptions(CLI::App &command, ReadCommand &options) {
+  options.command = &command;
   addModelOptions(command, options.model);
   addTokenizerOptions(command, options.tokenizer);
   command.add_option("--time", options.time, "tokens per sequence (default: context, at most 256)");

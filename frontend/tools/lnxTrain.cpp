@@ -73,6 +73,7 @@ static void resolve(TrainCommand &options, const lnx_program &program) {
   if (options.every <= 0)
     options.every = std::max<int64_t>(1, train.steps / 20);
   train.schedule.steps = train.steps;
+  options.text.seed = train.seed;
   train.update.optimizer = options.optimizer == "sgd"    ? Optimizer::sgd
                            : options.optimizer == "adam" ? Optimizer::adam
                                                          : Optimizer::adamw;
@@ -81,15 +82,15 @@ static void resolve(TrainCommand &options, const lnx_program &program) {
 // The number a user would write, not the nearest double of a float.
 static double decimal(float value) { return std::stod(fmt::format("{}", value)); }
 
-static std::string settingsJson(const TrainCommand &options, const lnx_program &program,
-                                const Split &data, const CommandLine &line) {
-  using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
+
+// Each option with its value and where that came from.
+static Json settingsJson(const TrainCommand &options) {
   const TrainOptions &train = options.train;
   Json settings;
   auto set = [&](const char *name, const Json &value) {
-    settings[name] = {
-        {"value", value},
-        {"from", options.given(std::string("--") + name) ? "command line" : "default"}};
+    bool given = options.given(std::string("--") + name);
+    settings[name] = {{"value", value}, {"from", given ? "command line" : "default"}};
   };
   set("steps", train.steps);
   set("batch", train.batch);
@@ -109,22 +110,24 @@ static std::string settingsJson(const TrainCommand &options, const lnx_program &
   set("eval-every", train.evaluateEvery);
   set("eval-windows", train.heldOutWindows);
   set("tokenizer", options.tokenizer.name);
-  Json run = {{"version", LNX_VERSION},
-              {"command", line},
-              {"device", "cpu"},
-              {"model",
-               {{"path", options.model.path},
+  return settings;
+}
+
+// The text of run.json.
+static std::string runJson(const TrainCommand &options, const lnx_program &program,
+                           const Split &data, const CommandLine &line) {
+  Json model = {{"path", options.model.path},
                 {"name", program.name},
                 {"spec_hash", fmt::format("{:016x}", program.spec_hash)},
                 {"cpu", program.cpu},
                 {"parameters", parameterCount(program)},
-                {"set", options.model.settings}}},
-              {"data",
-               {{"path", options.data.path},
-                {"format", data.training.format()},
-                {"tokens", data.training.size()},
-                {"val_tokens", data.heldOut.size()}}},
-              {"settings", settings}};
+                {"set", options.model.settings}};
+  Json tokens = {{"path", options.data.path},
+                 {"format", data.training.format()},
+                 {"tokens", data.training.size()},
+                 {"val_tokens", data.heldOut.size()}};
+  Json run = {{"version", LNX_VERSION}, {"command", line}, {"device", "cpu"},
+              {"model", model},         {"data", tokens},  {"settings", settingsJson(options)}};
   // File names may be any bytes.
   return run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -158,7 +161,10 @@ static Exit trainAndReport(const TrainCommand &options, Session &session, const 
   bool heldOut = data.heldOut.size() > 0;
   ProgressOptions shown = progressFor(talk);
   shown.every = options.every;
-  shown.bytesPerToken = tokenizer.name() == "byte" ? 1 : 0;
+  // A token file does not say what its ids are.
+  bool bytes = tokenizer.name() == "byte" &&
+               (options.given("--tokenizer") || data.training.format().starts_with("text"));
+  shown.bytesPerToken = bytes ? 1 : 0;
   Screen screen(talk, shown, run);
   Trainer trainer(session, data.training, heldOut ? &data.heldOut : nullptr, options.train);
   Result<TrainSummary> summary = trainer.run(screen, &stopOnSignals());
@@ -180,19 +186,26 @@ static Exit trainAndReport(const TrainCommand &options, Session &session, const 
   return error ? fail(*error) : Exit::done;
 }
 
+static Exit trainInDirectory(const TrainCommand &options, Session &session, const Split &data,
+                             const Tokenizer &tokenizer, const CommandLine &line) {
+  auto existing =
+      options.overwrite ? RunDirectory::Existing::moveAside : RunDirectory::Existing::refuse;
+  Result<RunDirectory> run = RunDirectory::create(options.runPath, existing);
+  if (!run)
+    return fail(run.error());
+  if (!run->movedTo().empty())
+    say(stderr, fmt::format("'{}' was moved to '{}'\n", options.runPath, run->movedTo()));
+  if (auto error = run->writeSettings(runJson(options, *session.program(), data, line)))
+    return fail(*error);
+  return trainAndReport(options, session, data, tokenizer, &*run);
+}
+
 static Exit runTrain(TrainCommand &options, const CommandLine &line) {
   Result<Program> program = openModel(options.model);
   if (!program)
     return fail(program.error());
   resolve(options, **program);
-  std::string sample;
-  if (options.tokenizer.name == "char" && options.tokenizer.alphabetPath.empty()) {
-    Result<std::string> text = readText(options.data.path);
-    if (!text)
-      return fail(text.error());
-    sample = std::move(*text);
-  }
-  auto tokenizer = openTokenizer(options.tokenizer, sample);
+  auto tokenizer = openTokenizerFor(options.tokenizer, options.data.path);
   if (!tokenizer)
     return fail(tokenizer.error());
   Result<Split> data = openSplit(options.data, **tokenizer);
@@ -201,7 +214,6 @@ static Exit runTrain(TrainCommand &options, const CommandLine &line) {
   const Tokens *heldOut = data->heldOut.size() > 0 ? &data->heldOut : nullptr;
   if (auto error = checkTraining(**program, data->training, heldOut, options.train))
     return fail(*error);
-  options.text.seed = options.train.seed;
   Result<Session> session = Session::create(*program, {.batch = options.train.microBatch,
                                                        .time = options.train.time,
                                                        .threads = options.threads,
@@ -210,16 +222,7 @@ static Exit runTrain(TrainCommand &options, const CommandLine &line) {
     return fail(session.error());
   if (options.runPath.empty())
     return trainAndReport(options, *session, *data, **tokenizer, nullptr);
-  auto existing =
-      options.overwrite ? RunDirectory::Existing::moveAside : RunDirectory::Existing::refuse;
-  Result<RunDirectory> run = RunDirectory::create(options.runPath, existing);
-  if (!run)
-    return fail(run.error());
-  if (!run->movedTo().empty())
-    say(stderr, fmt::format("'{}' was moved to '{}'\n", options.runPath, run->movedTo()));
-  if (auto error = run->writeSettings(settingsJson(options, **program, *data, line)))
-    return fail(*error);
-  return trainAndReport(options, *session, *data, **tokenizer, &*run);
+  return trainInDirectory(options, *session, *data, **tokenizer, line);
 }
 
 static void addOptimizerOptions(CLI::App &command, TrainCommand &options) {
