@@ -43,12 +43,24 @@ static void addNextEntry(func::FuncOp logits) {
   setResult(entry, LastRowOp::create(builder, end->getLoc(), end->getOperand(0)));
 }
 
+/// One row of numbers for each position.
+static bool returnsLogits(func::FuncOp function) {
+  ArrayRef<Type> results = function.getResultTypes();
+  return !function.isExternal() && function.getNumArguments() == 1 && results.size() == 1 &&
+         hasRows(results[0]) && getFeatures(results[0]).size() == 1;
+}
+
 namespace {
 struct AddLoss : mlir::lnx::impl::AddLossBase<AddLoss> {
   void runOnOperation() override {
     auto logits = getOperation().lookupSymbol<func::FuncOp>("logits");
     if (!logits)
       return;
+    if (!returnsLogits(logits)) {
+      logits.emitError() << "logits are computed from tokens, one row for each, not as "
+                         << logits.getFunctionType();
+      return signalPassFailure();
+    }
     addLossEntry(logits, "eval");
     addLossEntry(logits, "grad");
     addNextEntry(logits);

@@ -296,11 +296,23 @@ void Differentiator::finish(RepeatOp repeat, GradBuilder &outer, BackwardRepeat 
     outer.add(value, gradient);
 }
 
+/// A gradient is that of one number.
+static bool returnsLoss(func::FuncOp function) {
+  auto number = RankedTensorType::get({}, Float32Type::get(function.getContext()));
+  return !function.isExternal() && function.getResultTypes() == ArrayRef<Type>(number);
+}
+
 namespace {
 struct Differentiate : mlir::lnx::impl::DifferentiateBase<Differentiate> {
   void runOnOperation() override {
-    if (auto grad = getOperation().lookupSymbol<func::FuncOp>("grad"))
-      Differentiator(grad).run();
+    auto grad = getOperation().lookupSymbol<func::FuncOp>("grad");
+    if (!grad)
+      return;
+    if (!returnsLoss(grad)) {
+      grad.emitError() << "a loss is one number, not " << grad.getFunctionType();
+      return signalPassFailure();
+    }
+    Differentiator(grad).run();
   }
 };
 } // namespace

@@ -112,14 +112,17 @@ static int64_t depthOf(Operation *op) {
   return depth;
 }
 
-static void describeModule(ModuleOp module, ModelOp model) {
+static LogicalResult describeModule(ModuleOp module, ModelOp model) {
   Builder builder(module.getContext());
-  auto logits = cast<lnx::ReturnOp>(model.getBody().front().getTerminator()).getLogits();
+  Operation *end = model.getBody().front().getTerminator();
+  Type logits = cast<lnx::ReturnOp>(end).getLogits().getType();
+  if (!hasRows(logits) || getFeatures(logits).size() != 1)
+    return end->emitError() << "a model returns a row of logits for each token, not " << logits;
   module->setAttr("lnx.name", builder.getStringAttr(model.getSymName()));
   module->setAttr("lnx.context", builder.getI64IntegerAttr(model.getContext()));
   module->setAttr("lnx.depth", builder.getI64IntegerAttr(depthOf(model)));
-  module->setAttr("lnx.vocabulary",
-                  builder.getI64IntegerAttr(getFeatures(logits.getType()).back()));
+  module->setAttr("lnx.vocabulary", builder.getI64IntegerAttr(getFeatures(logits).back()));
+  return success();
 }
 
 /// Moves the model's body into `func @logits(%tokens)`.
@@ -161,7 +164,8 @@ struct StackParams : mlir::lnx::impl::StackParamsBase<StackParams> {
       return signalPassFailure();
     }
     ModelOp model = models.front();
-    describeModule(module, model);
+    if (failed(describeModule(module, model)))
+      return signalPassFailure();
     ParameterTable table(module, model);
     WalkResult walk =
         model.walk([&](ParamOp param) -> WalkResult { return stackParam(param, table); });

@@ -1,4 +1,4 @@
-// RUN: lnx-opt %s -lnx-add-loss | FileCheck %s
+// RUN: lnx-opt %s -lnx-add-loss -split-input-file -verify-diagnostics | FileCheck %s
 
 // One forward function becomes three; @logits itself goes.
 // CHECK-NOT: @logits
@@ -23,4 +23,12 @@ func.func @logits(%t: tensor<?xi32>) -> tensor<?x5xf32> {
   %E = lnx.get @E : tensor<5x5xf32>
   %x = lnx.gather %E, %t : tensor<5x5xf32>, tensor<?xi32>
   return %x : tensor<?x5xf32>
+}
+
+// -----
+
+// expected-error @below {{logits are computed from tokens, one row for each, not as '(tensor<?xi32>) -> tensor<f32>'}}
+func.func @logits(%t: tensor<?xi32>) -> tensor<f32> {
+  %one = lnx.constant 1.0
+  return %one : tensor<f32>
 }

@@ -1,4 +1,4 @@
-// RUN: lnx-opt %s -lnx-differentiate -canonicalize -cse -split-input-file | FileCheck %s
+// RUN: lnx-opt %s -lnx-differentiate -canonicalize -cse -split-input-file -verify-diagnostics | FileCheck %s
 
 lnx.parameter @E "E" layers 1 from 0 <normal, [0.02], [0.0]> : tensor<5x4xf32>
 lnx.parameter @W "W" layers 12 from 1 <normal, [0.02], [0.0]> : tensor<4x4xf32>
@@ -79,4 +79,11 @@ func.func @grad(%t: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<f32> {
   }
   %loss = lnx.cross_entropy %r, %y : tensor<?x5xf32>, tensor<?xi32>
   return %loss : tensor<f32>
+}
+
+// -----
+
+// expected-error @below {{a loss is one number, not '(tensor<?xi32>) -> tensor<?xi32>'}}
+func.func @grad(%t: tensor<?xi32>) -> tensor<?xi32> {
+  return %t : tensor<?xi32>
 }

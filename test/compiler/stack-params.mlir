@@ -126,3 +126,11 @@ lnx.model @two context 16 {
   %x = lnx.gather %E, %t : tensor<5x4xf32>, tensor<?xi32>
   lnx.return %x : tensor<?x4xf32>
 }
+
+// -----
+
+lnx.model @number context 16 {
+  %E = lnx.param "E" <normal, [0.02], [0.0]> : tensor<f32>
+  // expected-error @below {{a model returns a row of logits for each token, not 'tensor<f32>'}}
+  lnx.return %E : tensor<f32>
+}
