@@ -32,8 +32,18 @@ install_missing() {
 build() {
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
-  [ -f "$tree/build.ninja" ] || cmake --preset "$preset" >/dev/null
-  ninja -C "$tree" "$@"
+  local source=$PWD
+  if [ -n "${CI:-}" ]; then
+    # The precompiled header holds absolute paths, so that another clone would miss the cache: CI builds
+    # every clone through one link, held until its tests have run.
+    source=$HOME/.cache/lnx/src
+    mkdir -p "${source%/*}"
+    exec 9>"${source%/*}/lock"
+    flock 9
+    ln -sfn "$PWD" "$source"
+  fi
+  [ -f "$tree/build.ninja" ] || cmake --preset "$preset" -S "$source" >/dev/null
+  ninja -C "$source/$tree" "$@"
 }
 
 case "${1:-build}" in
