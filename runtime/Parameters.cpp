@@ -24,38 +24,22 @@ struct Layer {
   int64_t count;
 };
 
-void fillNormal(const Layer &layer, int64_t lo, int64_t hi) {
-  for (int64_t i = lo; i < hi; i += 2) {
-    auto pair = layer.sequence.normalPair(static_cast<uint64_t>(i) / 2);
-    for (int64_t j = i; j < std::min(hi, i + 2); ++j)
-      layer.values[j] = static_cast<float>(layer.a * pair[static_cast<size_t>(j - i)]);
-  }
-}
-
-void fillUniform(const Layer &layer, int64_t lo, int64_t hi) {
-  for (int64_t i = lo; i < hi; i += 2) {
-    auto pair = layer.sequence.uniformPair(static_cast<uint64_t>(i) / 2);
-    for (int64_t j = i; j < std::min(hi, i + 2); ++j)
-      layer.values[j] =
-          static_cast<float>(layer.a + (layer.b - layer.a) * pair[static_cast<size_t>(j - i)]);
-  }
-}
-
 void fillIdentity(const Layer &layer, int64_t lo, int64_t hi) {
   for (int64_t i = lo; i < hi; ++i)
     layer.values[i] = i / layer.columns % layer.rows == i % layer.columns ? 1 : 0;
 }
 
 void fillLayer(const Layer &layer, int64_t lo, int64_t hi) {
+  const std::span<float> values(layer.values + lo, static_cast<size_t>(hi - lo));
   switch (layer.init) {
   case LNX_INIT_NORMAL:
-    return fillNormal(layer, lo, hi);
+    return layer.sequence.normals(static_cast<uint64_t>(lo), values, layer.a);
   case LNX_INIT_UNIFORM:
-    return fillUniform(layer, lo, hi);
+    return layer.sequence.uniforms(static_cast<uint64_t>(lo), values, layer.a, layer.b);
   case LNX_INIT_IDENTITY:
     return fillIdentity(layer, lo, hi);
   default:
-    std::fill(layer.values + lo, layer.values + hi, static_cast<float>(layer.a));
+    std::fill(values.begin(), values.end(), static_cast<float>(layer.a));
   }
 }
 

@@ -1,23 +1,10 @@
-// Random: ten Philox rounds, 53-bit uniforms, normals by Box and Muller in double.
-// Relies on XXH3 for the hash of a name.
+// Random: the definition of Philox, one counter at a time.
+// Relies on XXH3 for the hash of a name; RandomSequence (Normal.cpp) runs many counters at once.
 #include "Random.h"
 
 #include <xxhash.h>
 
-#include <cmath>
-#include <numbers>
-
 using namespace lnx;
-
-namespace {
-
-// 53 random bits as a number in [0, 1).
-double unit(uint32_t high, uint32_t low) {
-  uint64_t bits = static_cast<uint64_t>(high) << 32 | low;
-  return static_cast<double>(bits >> 11) * 0x1p-53;
-}
-
-} // namespace
 
 PhiloxCounter lnx::philox(PhiloxCounter counter, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
@@ -34,19 +21,3 @@ PhiloxCounter lnx::philox(PhiloxCounter counter, PhiloxKey key) {
 
 RandomSequence::RandomSequence(uint64_t seed, std::string_view name)
     : seed(seed), nameHash(XXH3_64bits(name.data(), name.size())) {}
-
-std::array<double, 2> RandomSequence::uniformPair(uint64_t pair) const {
-  PhiloxCounter bits =
-      philox({static_cast<uint32_t>(pair), static_cast<uint32_t>(pair >> 32),
-              static_cast<uint32_t>(nameHash), static_cast<uint32_t>(nameHash >> 32)},
-             {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
-  return {unit(bits[0], bits[1]), unit(bits[2], bits[3])};
-}
-
-std::array<double, 2> RandomSequence::normalPair(uint64_t pair) const {
-  auto [u, v] = uniformPair(pair);
-  // 1 - u is in (0, 1], where the logarithm is finite.
-  double radius = std::sqrt(-2 * std::log(1 - u));
-  double angle = 2 * std::numbers::pi * v;
-  return {radius * std::cos(angle), radius * std::sin(angle)};
-}

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace lnx {
@@ -14,16 +15,20 @@ using PhiloxKey = std::array<uint32_t, 2>;
 
 PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key);
 
-// An endless sequence of numbers with a seed and a name, read at any index.
+// An endless sequence of numbers with a seed and a name, read from any even index.
 class RandomSequence {
 public:
   RandomSequence(uint64_t seed, std::string_view name);
 
-  // Values 2 * pair and 2 * pair + 1: uniform in [0, 1), or normal with mean 0 and deviation 1.
-  std::array<double, 2> uniformPair(uint64_t pair) const;
-  std::array<double, 2> normalPair(uint64_t pair) const;
+  // Values first, first + 1, ...: normal with mean 0 by Box and Muller in double, or uniform in
+  // [low, high).
+  void normals(uint64_t first, std::span<float> values, double deviation) const;
+  void uniforms(uint64_t first, std::span<float> values, double low, double high) const;
 
 private:
+  // Uniform in [0, 1): values 2 * pair, 2 * pair + 2, ... and the ones after each.
+  void uniformPairs(uint64_t pair, double (&u)[32], double (&v)[32]) const;
+
   uint64_t seed;
   uint64_t nameHash;
 };
