@@ -158,7 +158,6 @@ static Exit trainAndReport(const TrainCommand &options, Session &session, const 
                            const Tokenizer &tokenizer, RunDirectory *run) {
   std::FILE *talk = options.json ? stderr : stdout;
   say(talk, headline(session, data));
-  bool heldOut = data.heldOut.size() > 0;
   ProgressOptions shown = progressFor(talk);
   shown.every = options.every;
   // A token file does not say what its ids are.
@@ -166,7 +165,7 @@ static Exit trainAndReport(const TrainCommand &options, Session &session, const 
                (options.given("--tokenizer") || data.training.format().starts_with("text"));
   shown.bytesPerToken = bytes ? 1 : 0;
   Screen screen(talk, shown, run);
-  Trainer trainer(session, data.training, heldOut ? &data.heldOut : nullptr, options.train);
+  Trainer trainer(session, data.training, &data.heldOut, options.train);
   Result<TrainSummary> summary = trainer.run(screen, &stopOnSignals());
   screen.progress.finish();
   if (!summary)
@@ -211,8 +210,7 @@ static Exit runTrain(TrainCommand &options, const CommandLine &line) {
   Result<Split> data = openSplit(options.data, **tokenizer);
   if (!data)
     return fail(data.error());
-  const Tokens *heldOut = data->heldOut.size() > 0 ? &data->heldOut : nullptr;
-  if (auto error = checkTraining(**program, data->training, heldOut, options.train))
+  if (auto error = checkTraining(**program, data->training, &data->heldOut, options.train))
     return fail(*error);
   Result<Session> session = Session::create(*program, {.batch = options.train.microBatch,
                                                        .time = options.train.time,

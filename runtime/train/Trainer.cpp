@@ -28,6 +28,11 @@ static std::optional<Error> checkCounts(const lnx_program &program, const TrainO
                              {"time", options.time}})
     if (value < 1 || value > most)
       return usage(fmt::format("'{}' is {}, it must be between 1 and {}", name, value, most));
+  for (auto [name, value] :
+       {std::pair<std::string_view, int64_t>{"eval-every", options.evaluateEvery},
+        {"eval-windows", options.heldOutWindows}})
+    if (value < 0)
+      return usage(fmt::format("'{}' is {}, it must be at least 0", name, value));
   if (options.batch % options.microBatch != 0)
     return usage(fmt::format("a batch of {} cannot be split into micro-batches of {}",
                              options.batch, options.microBatch));

@@ -187,6 +187,9 @@ TEST(CheckTraining, saysWhatCannotBe) {
   EXPECT_EQ(refusal(bad, tokens, tokens).message,
             "'time' is 0, it must be between 1 and 1073741824");
   bad = options();
+  bad.heldOutWindows = -3;
+  EXPECT_EQ(refusal(bad, tokens, tokens).message, "'eval-windows' is -3, it must be at least 0");
+  bad = options();
   bad.schedule.rate = std::nan("");
   EXPECT_EQ(refusal(bad, tokens, tokens).message,
             "'rate' is nan, it must be a finite number of at least 0");
