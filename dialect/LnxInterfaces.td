@@ -22,11 +22,14 @@ def Lnx_PrimitiveInterface : OpInterface<"PrimitiveOpInterface"> {
     InterfaceMethod<"How it is computed: the reference lowering, plain loops over memrefs.",
       "void", "lower", (ins "::mlir::lnx::LoopBuilder &":$loops)>,
     InterfaceMethod<[{Floating-point operations of matrix products for each row; `perPair` is counted for
-        each (row, position of its sequence) pair instead.}],
+        each (row, position of its sequence) pair instead, masked or not.}],
       "::mlir::lnx::Flops", "getFlops", (ins), "", "return {};">,
     StaticInterfaceMethod<[{Lines the conformance tests try it on, operands named %0, %1, ...; element-wise
         ops and reductions need none.}],
       "::std::vector<::llvm::StringRef>", "samples", (ins), "", "return {};">,
+    InterfaceMethod<"Makes operands that were drawn at random fit each other, where some follow from others.",
+      "void", "fitOperands",
+      (ins "::llvm::MutableArrayRef<::mlir::lnx::Array>":$operands, "::mlir::lnx::Batch":$batch), "", "return;">,
   ];
 }
 

@@ -293,7 +293,7 @@ LogicalResult ApplyOp::verify() {
 LogicalResult TableOp::verify() {
   auto argument = dyn_cast<BlockArgument>(getLayer());
   auto repeat = argument ? dyn_cast<RepeatOp>(argument.getOwner()->getParentOp()) : RepeatOp();
-  if (repeat && static_cast<int64_t>(getValues().size()) != repeat.getCount())
+  if (repeat && getValues().size() != repeat.getCount())
     return emitOpError("holds ") << getValues().size() << " numbers for " << repeat.getCount()
                                  << " layers";
   return success();

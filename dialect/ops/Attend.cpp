@@ -141,15 +141,24 @@ static double attendRow(const Heads &h, ArrayRef<Array> operands, int64_t row, i
   return lse;
 }
 
-SmallVector<Array> AttendOp::evaluate(ArrayRef<Array> operands, Batch batch) {
-  Heads h = Heads::of(*this, batch);
-  Array output(Array::shapeOf(getOutput().getType(), batch));
-  Array lse(Array::shapeOf(getLse().getType(), batch));
-  for (int64_t row = 0; row < batch.rows(); ++row)
+// The output and the log of the sum of exp of every row.
+static SmallVector<Array> attendAll(const Heads &h, ArrayRef<Array> operands) {
+  Array output(operands[0].shape), lse({h.batch.rows(), h.heads});
+  for (int64_t row = 0; row < h.batch.rows(); ++row)
     for (int64_t head = 0; head < h.heads; ++head)
       lse.data[row * h.heads + head] =
           attendRow(h, operands, row, head, output.data.data() + h.query(row, head));
   return {output, lse};
+}
+
+SmallVector<Array> AttendOp::evaluate(ArrayRef<Array> operands, Batch batch) {
+  return attendAll(Heads::of(*this, batch), operands);
+}
+
+void AttendGradOp::fitOperands(MutableArrayRef<Array> operands, Batch batch) {
+  SmallVector<Array> forward = attendAll(Heads::of(*this, batch), operands);
+  operands[3] = forward[0];
+  operands[4] = forward[1];
 }
 
 // With p = softmax(s): ds = p (dO.v - D) where D = dO.O, and dv = p dO.
@@ -212,11 +221,10 @@ SmallVector<Moments> AttendGradOp::moments(ArrayRef<Moments>) {
   return SmallVector<Moments>(3, Moments::unknown());
 }
 
-// Products of one head pair cost 2 size; a causal mask leaves half of the pairs.
-static Flops pairFlops(Type q, bool causal, double products) {
-  double width = static_cast<double>(getFeatures(q).front());
-  return {.perPair = products * 2 * width * (causal ? 0.5 : 1)};
+// Each product of two heads costs 2 size for a pair of rows; masks are the reader's business.
+static Flops pairFlops(Type q, double products) {
+  return {.perPair = products * 2 * static_cast<double>(getFeatures(q).front())};
 }
 
-Flops AttendOp::getFlops() { return pairFlops(getQ().getType(), getCausal(), 2); }
-Flops AttendGradOp::getFlops() { return pairFlops(getQ().getType(), getCausal(), 5); }
+Flops AttendOp::getFlops() { return pairFlops(getQ().getType(), 2); }
+Flops AttendGradOp::getFlops() { return pairFlops(getQ().getType(), 5); }

@@ -129,6 +129,7 @@ SmallVector<Array> drawOperands(PrimitiveOpInterface op, Batch batch, unsigned s
   SmallVector<Array> operands;
   for (Type type : op->getOperandTypes())
     operands.push_back(drawArray(type, batch, random));
+  op.fitOperands(operands, batch);
   if (!hasNan(op.evaluate(operands, batch)))
     return operands;
   for (Array &operand : operands)

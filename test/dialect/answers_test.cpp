@@ -91,7 +91,7 @@ TEST(Flops, CountMatrixProducts) {
               "i64, kv_heads = 2 : i64, causal = true, scale = 0.5, softcap = 0.0} : "
               "tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>\nreturn }")
           .perPair,
-      16);
+      32);
   EXPECT_EQ(flopsOf("func.func @f(%x: tensor<?x4xf32>) {\n%z = lnx.exp %x : tensor<?x4xf32>\n"
                     "return }")
                 .perRow,
