@@ -173,67 +173,90 @@ void ConstantData::keep(StringRef symbol) {
 
 //===-- entries ----------------------------------------------------------===//
 
-/// Loads the fields of one lnx_call and makes the arguments of an entry function of them.
-static LLVM::LLVMFuncOp wrapEntry(ModuleOp module, SymbolTable &symbols, func::FuncOp entry) {
-  MLIRContext *context = module.getContext();
-  Location loc = entry.getLoc();
-  LLVMTypeConverter converter(context);
-  OpBuilder b(context);
-  auto pointer = LLVM::LLVMPointerType::get(context);
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer});
+namespace {
+
+/// void lnx_entry_NAME(const lnx_call *): loads the call's fields and hands them to the entry.
+class EntryWrapper {
+public:
+  EntryWrapper(ModuleOp module, func::FuncOp entry)
+      : module(module), entry(entry), b(module.getContext()), loc(entry.getLoc()),
+        converter(module.getContext()), pointer(LLVM::LLVMPointerType::get(module.getContext())) {}
+  LLVM::LLVMFuncOp create(SymbolTable &symbols);
+
+private:
+  Value load(size_t offset, Type type);
+  Value constant(int64_t value) {
+    return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value));
+  }
+  Value toIndex(Value value) { return arith::IndexCastOp::create(b, loc, b.getIndexType(), value); }
+  Value scratchBytes(Value rows);
+  /// The pointer at `offset` of the call as a buffer of `size` elements: argument `number`.
+  Value buffer(size_t offset, unsigned number, Value size);
+
+  ModuleOp module;
+  func::FuncOp entry;
+  OpBuilder b;
+  Location loc;
+  LLVMTypeConverter converter;
+  Type pointer;
+  Value call;
+};
+
+} // namespace
+
+Value EntryWrapper::load(size_t offset, Type type) {
+  Value address = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), call,
+                                      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+  return LLVM::LoadOp::create(b, loc, type, address);
+}
+
+Value EntryWrapper::buffer(size_t offset, unsigned number, Value size) {
+  Type type = entry.getArgumentTypes()[number];
+  Value value = LLVM::PoisonOp::create(b, loc, converter.convertType(type));
+  auto set = [&](Value part, ArrayRef<int64_t> position) {
+    value = LLVM::InsertValueOp::create(b, loc, value, part, position);
+  };
+  Value address = load(offset, pointer);
+  set(address, {0});
+  set(address, {1});
+  set(constant(0), {2});
+  set(size, {3, 0});
+  set(constant(1), {4, 0});
+  return UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
+}
+
+/// bytes_per_row * rows rounded up to 16 + fixed, as lnx/abi.h defines it.
+Value EntryWrapper::scratchBytes(Value rows) {
+  Value rounded = LLVM::AddOp::create(b, loc, rows, constant(15));
+  rounded = LLVM::AndOp::create(b, loc, rounded, constant(-16));
+  Value bytes = LLVM::MulOp::create(b, loc, rounded,
+                                    constant(getInteger(entry, "lnx.scratch_bytes_per_row")));
+  return LLVM::AddOp::create(b, loc, bytes, constant(getInteger(entry, "lnx.scratch_fixed_bytes")));
+}
+
+LLVM::LLVMFuncOp EntryWrapper::create(SymbolTable &symbols) {
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(module.getContext()), {pointer});
   auto wrapper = LLVM::LLVMFuncOp::create(b, loc, ("lnx_entry_" + entry.getName()).str(), type);
   wrapper.setLinkage(LLVM::Linkage::Internal);
   symbols.insert(wrapper, module.getBody()->end());
   Block *block = wrapper.addEntryBlock(b);
   b.setInsertionPointToEnd(block);
-  auto load = [&](size_t offset, Type type) -> Value {
-    Value address = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block->getArgument(0),
-                                        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
-    return LLVM::LoadOp::create(b, loc, type, address);
-  };
-  auto constant = [&](int64_t value) -> Value {
-    return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value));
-  };
-  auto buffer = [&](size_t offset, Type type, Value size) -> Value {
-    Value value = LLVM::PoisonOp::create(b, loc, converter.convertType(type));
-    Value address = load(offset, pointer);
-    auto set = [&](Value part, ArrayRef<int64_t> position) {
-      value = LLVM::InsertValueOp::create(b, loc, value, part, position);
-    };
-    set(address, {0});
-    set(address, {1});
-    set(constant(0), {2});
-    set(size, {3, 0});
-    set(constant(1), {4, 0});
-    return UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
-  };
+  call = block->getArgument(0);
   Value batch = load(offsetof(lnx_call, batch), b.getI64Type());
   Value time = load(offsetof(lnx_call, time), b.getI64Type());
   Value rows = LLVM::MulOp::create(b, loc, batch, time);
-  Value padded = LLVM::MulOp::create(
-      b, loc,
-      LLVM::UDivOp::create(b, loc, LLVM::AddOp::create(b, loc, rows, constant(15)), constant(16)),
-      constant(16));
-  Value scratchBytes = LLVM::AddOp::create(
-      b, loc,
-      LLVM::MulOp::create(b, loc, padded, constant(getInteger(entry, "lnx.scratch_bytes_per_row"))),
-      constant(getInteger(entry, "lnx.scratch_fixed_bytes")));
   int64_t stateBytes = 4 * 4 * getInteger(module, "lnx.state_floats");
   int64_t results = entry.getName() == "next" ? getInteger(module, "lnx.vocabulary") : 1;
-  auto toIndex = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
-  };
-  TypeRange types = entry.getArgumentTypes();
   SmallVector<Value> arguments = {
       load(offsetof(lnx_call, runtime), pointer),
-      buffer(offsetof(lnx_call, state), types[1], constant(stateBytes)),
-      buffer(offsetof(lnx_call, scratch), types[2], scratchBytes),
-      buffer(offsetof(lnx_call, tokens), types[3], rows),
-      buffer(offsetof(lnx_call, targets), types[4], rows),
+      buffer(offsetof(lnx_call, state), 1, constant(stateBytes)),
+      buffer(offsetof(lnx_call, scratch), 2, scratchBytes(rows)),
+      buffer(offsetof(lnx_call, tokens), 3, rows),
+      buffer(offsetof(lnx_call, targets), 4, rows),
       toIndex(batch),
       toIndex(time),
-      buffer(offsetof(lnx_call, arguments), types[7], constant(LNX_ARGUMENT_COUNT)),
-      buffer(offsetof(lnx_call, results), types[8], constant(results))};
+      buffer(offsetof(lnx_call, arguments), 7, constant(LNX_ARGUMENT_COUNT)),
+      buffer(offsetof(lnx_call, results), 8, constant(results))};
   func::CallOp::create(b, loc, entry, arguments);
   LLVM::ReturnOp::create(b, loc, ValueRange());
   return wrapper;
@@ -307,7 +330,7 @@ void ExportProgram::runOnOperation() {
   for (StringRef name : entryNames) {
     auto entry = symbols.lookup<func::FuncOp>(name);
     entries.push_back(
-        D::address(entry ? wrapEntry(module, symbols, entry).getName() : StringRef()));
+        D::address(entry ? EntryWrapper(module, entry).create(symbols).getName() : StringRef()));
     bytesPerRow.push_back(D::word(entry ? getInteger(entry, "lnx.scratch_bytes_per_row") : 0));
     fixedBytes.push_back(D::word(entry ? getInteger(entry, "lnx.scratch_fixed_bytes") : 0));
   }

@@ -1,4 +1,6 @@
 // RUN: lnx-opt %s --lnx-lower-groups --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: lnx-opt %s --lnx-lower-groups --lnx-plan-arena --split-input-file | mlir-opt --split-input-file | FileCheck %s --check-prefix=LOOPS
+// LOOPS-NOT: lnx.group
 // Row groups on the CPU: one kernel that reads each input once and keeps a row in registers or L1.
 
 lnx.parameter @T "T" layers 1 from 0 <normal, [1.0], [0.0]> : tensor<9x70xf32>

@@ -7,7 +7,7 @@
 using namespace mlir;
 using namespace mlir::lnx;
 
-static constexpr int64_t mainLanes = 32; // see widestVector in RowKernel.cpp
+static constexpr int64_t mainLanes = 32; // see widestVector in NestEmitter.cpp
 
 Value lnx::indexConstant(OpBuilder &b, Location loc, int64_t value) {
   return arith::ConstantIndexOp::create(b, loc, value);

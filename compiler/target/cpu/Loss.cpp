@@ -38,56 +38,80 @@ struct SoftmaxRows {
 
 } // namespace
 
-/// One row: its loss, and gradient = (softmax - onehot) * scale / rows.
-static void emitSoftmaxRow(OpBuilder &b, Location loc, const SoftmaxRows &k, Value rows,
-                           Value row) {
-  int64_t vocabulary = vocabularyOf(k.logits);
-  auto logitsAt = [&](OpBuilder &b, VectorType type, Value column) -> Value {
-    return vector::LoadOp::create(b, loc, type, k.logits, ValueRange{row, column});
-  };
+namespace {
+
+/// Writes one row of the softmax kernel.
+class SoftmaxRow {
+public:
+  SoftmaxRow(OpBuilder &b, Location loc, const SoftmaxRows &k, Value row)
+      : b(b), loc(loc), k(k), row(row), vocabulary(vocabularyOf(k.logits)) {}
+
+  /// Its loss, and gradient = (softmax - onehot) * scale / rows.
+  void emit(Value rows);
+
+private:
+  Value loadRow(OpBuilder &b, VectorType type, Value buffer, Value column) {
+    return vector::LoadOp::create(b, loc, type, buffer, ValueRange{row, column});
+  }
+  void storeRow(OpBuilder &b, Value value, Value column) {
+    vector::StoreOp::create(b, loc, value, k.gradient, ValueRange{row, column});
+  }
+  /// exp(logit - largest)
+  Value exponent(OpBuilder &b, VectorType type, Value column) {
+    Value top = vector::BroadcastOp::create(b, loc, type, largest);
+    Value logits = loadRow(b, type, k.logits, column);
+    return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logits, top));
+  }
+  /// The gradient's buffer may hold the exponents until their sum is known.
+  bool keepsExponents() const { return k.gradient && !k.accumulate; }
+  void emitGradient(Value rows, Value sum, Value target);
+
+  OpBuilder &b;
+  Location loc;
+  const SoftmaxRows &k;
+  Value row, largest;
+  int64_t vocabulary;
+};
+
+} // namespace
+
+void SoftmaxRow::emit(Value rows) {
   Value batchRow = arith::AddIOp::create(b, loc, k.first, row);
   Value id = memref::LoadOp::create(b, loc, k.targets, batchRow);
   Value target = arith::IndexCastOp::create(b, loc, b.getIndexType(), id);
   Value hit = memref::LoadOp::create(b, loc, k.logits, ValueRange{row, target});
-  Value largest = reduceColumns(b, loc, vocabulary, vector::CombiningKind::MAXNUMF,
-                                -std::numeric_limits<double>::infinity(), logitsAt);
-  bool inPlaceExp = k.gradient && !k.accumulate;
-  auto exponent = [&](OpBuilder &b, VectorType type, Value column) -> Value {
-    Value top = vector::BroadcastOp::create(b, loc, type, largest);
-    Value shifted = arith::SubFOp::create(b, loc, logitsAt(b, type, column), top);
-    return math::ExpOp::create(b, loc, shifted);
-  };
-  Value sum =
-      reduceColumns(b, loc, vocabulary, vector::CombiningKind::ADD, 0,
-                    [&](OpBuilder &b, VectorType type, Value column) {
-                      Value e = exponent(b, type, column);
-                      if (inPlaceExp)
-                        vector::StoreOp::create(b, loc, e, k.gradient, ValueRange{row, column});
-                      return e;
-                    });
-  Value log = math::LogOp::create(b, loc, sum);
-  Value lse = arith::AddFOp::create(b, loc, log, largest);
+  largest = reduceColumns(b, loc, vocabulary, vector::CombiningKind::MAXNUMF,
+                          -std::numeric_limits<double>::infinity(),
+                          [&](OpBuilder &b, VectorType type, Value column) {
+                            return loadRow(b, type, k.logits, column);
+                          });
+  Value sum = reduceColumns(b, loc, vocabulary, vector::CombiningKind::ADD, 0,
+                            [&](OpBuilder &b, VectorType type, Value column) {
+                              Value e = exponent(b, type, column);
+                              if (keepsExponents())
+                                storeRow(b, e, column);
+                              return e;
+                            });
+  Value lse = arith::AddFOp::create(b, loc, math::LogOp::create(b, loc, sum), largest);
   Value loss = arith::SubFOp::create(b, loc, lse, hit);
   memref::StoreOp::create(b, loc, loss, k.losses, batchRow);
-  if (!k.gradient)
-    return;
+  if (k.gradient)
+    emitGradient(rows, sum, target);
+}
+
+void SoftmaxRow::emitGradient(Value rows, Value sum, Value target) {
   Value count = arith::UIToFPOp::create(b, loc, b.getF32Type(),
                                         arith::IndexCastOp::create(b, loc, b.getI64Type(), rows));
   Value scale = memref::LoadOp::create(b, loc, k.scale, ValueRange{});
   Value unit = arith::DivFOp::create(b, loc, scale, count);
   Value factor = arith::DivFOp::create(b, loc, unit, sum);
   forColumns(b, loc, vocabulary, [&](OpBuilder &b, VectorType type, Value column) {
+    Value e = keepsExponents() ? loadRow(b, type, k.gradient, column) : exponent(b, type, column);
     Value by = vector::BroadcastOp::create(b, loc, type, factor);
-    Value e =
-        inPlaceExp
-            ? vector::LoadOp::create(b, loc, type, k.gradient, ValueRange{row, column}).getResult()
-            : exponent(b, type, column);
     Value value = arith::MulFOp::create(b, loc, e, by);
-    if (k.accumulate) {
-      Value old = vector::LoadOp::create(b, loc, type, k.gradient, ValueRange{row, column});
-      value = arith::AddFOp::create(b, loc, old, value);
-    }
-    vector::StoreOp::create(b, loc, value, k.gradient, ValueRange{row, column});
+    if (k.accumulate)
+      value = arith::AddFOp::create(b, loc, loadRow(b, type, k.gradient, column), value);
+    storeRow(b, value, column);
   });
   Value soft = memref::LoadOp::create(b, loc, k.gradient, ValueRange{row, target});
   Value hard = arith::SubFOp::create(b, loc, soft, unit);
@@ -117,7 +141,7 @@ static void runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
         }
         auto loop = scf::ForOp::create(b, buffers.loc, lo, hi, indexConstant(b, buffers.loc, 1));
         OpBuilder body(loop.getBody()->getTerminator());
-        emitSoftmaxRow(body, buffers.loc, inside, values[4], loop.getInductionVar());
+        SoftmaxRow(body, buffers.loc, inside, loop.getInductionVar()).emit(values[4]);
       });
   int64_t grain = std::max<int64_t>(1, (int64_t(1) << 14) / vocabulary);
   buffers.parallel(kernel, arguments, count, buffers.index(grain));

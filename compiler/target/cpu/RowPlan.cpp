@@ -1,27 +1,14 @@
 // RowPlan: how one row of a rows group is computed: which loops run in which order.
-// Shapes and levels first, then what has to be written, then what is kept for later nests.
+// What has to be written decides the nests; what their values need decides the dimensions.
 #include "compiler/target/cpu/RowPlan.h"
-#include "llvm/Support/MathExtras.h"
-#include <functional>
 
 using namespace mlir;
 using namespace mlir::lnx;
 
-static int64_t product(ArrayRef<int64_t> sizes) {
-  int64_t result = 1;
-  for (int64_t size : sizes)
-    result *= size;
-  return result;
-}
-
-/// The size of the axis a reduction runs over, in the features of its operand.
-static int64_t axisOf(Operation *reduction, const RowShape &operand) {
+int64_t RowPlan::axisOf(Operation *reduction, const RowShape &operand) {
   return static_cast<int64_t>(operand.features.size()) +
          cast<ReductionOpInterface>(reduction).getReducedAxis();
 }
-
-// Reading back costs one load and, for a row buffer, one store earlier.
-static constexpr int worthKeeping = 4;
 
 static bool isRowSum(Operation *op) { return isa<SumRowsOp>(op); }
 
@@ -38,87 +25,6 @@ bool RowPlan::isView(Operation *op) const {
   const RowShape &operand = shape(op->getOperand(0));
   return operand.features[axisOf(op, operand)] == 1;
 }
-
-//===-- shapes -----------------------------------------------------------===//
-
-/// Shapes with `rows` rows, which are dimension 0 of tensors of rank `rank`; 0 stands for dynamic
-/// rows, rank 0 for a single row that is the whole tensor.
-bool RowPlan::setShapes(GroupOp group, int64_t rows, int64_t rank) {
-  shapes.clear();
-  auto set = [&](Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
-    if (!type.getElementType().isF32())
-      return false;
-    RowShape shape;
-    ArrayRef<int64_t> dims = type.getShape();
-    if (rows == 0 && lnx::hasRows(type)) {
-      shape.hasRows = true;
-      dims = dims.drop_front();
-    } else if (rows != 0 && rank != 0 && type.getRank() == rank) {
-      if (dims[0] != rows && dims[0] != 1)
-        return false;
-      shape.hasRows = dims[0] == rows && rows != 1;
-      dims = dims.drop_front();
-    }
-    if (llvm::any_of(dims, ShapedType::isDynamic))
-      return false;
-    shape.features.assign(dims.begin(), dims.end());
-    shape.size = product(dims);
-    shapes[value] = shape;
-    return true;
-  };
-  for (BlockArgument argument : group.getBody().getArguments())
-    if (!set(argument))
-      return false;
-  for (Operation &op : group.getBody().front().without_terminator()) {
-    for (Value result : op.getResults())
-      if (!set(result))
-        return false;
-    if (isa<ReshapeOp>(op) && shape(op.getOperand(0)).hasRows != shape(op.getResult(0)).hasRows)
-      return false;
-    if (isa<ReductionOpInterface>(op) && axisOf(&op, shape(op.getOperand(0))) < 0)
-      return false;
-    if (isRowSum(&op) && !shape(op.getOperand(0)).hasRows)
-      return false;
-  }
-  return true;
-}
-
-bool RowPlan::findShapes(GroupOp group) {
-  int64_t rank = 0, rows = 0;
-  auto look = [&](Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
-    if (lnx::hasRows(type))
-      return true;
-    if (type.getRank() > rank ||
-        (type.getRank() == rank && rank > 0 && type.getDimSize(0) > rows)) {
-      rank = type.getRank();
-      rows = type.getDimSize(0);
-    }
-    return false;
-  };
-  bool dynamic = false;
-  for (BlockArgument argument : group.getBody().getArguments())
-    dynamic |= look(argument);
-  for (Operation &op : group.getBody().front().without_terminator())
-    for (Value result : op.getResults())
-      dynamic |= look(result);
-  if (dynamic) {
-    fixedRows = 0;
-    return setShapes(group, 0, 0);
-  }
-  bool sumsRows = llvm::any_of(group.getBody().front().without_terminator(),
-                               [](Operation &op) { return isRowSum(&op); });
-  if ((rank >= 2 || sumsRows) && rows > 1) {
-    fixedRows = rows;
-    if (setShapes(group, rows, rank))
-      return true;
-  }
-  fixedRows = 1;
-  return !sumsRows && setShapes(group, 1, 0);
-}
-
-//===-- nests ------------------------------------------------------------===//
 
 /// Gives each axis of `features` the nest's dimensions that make it up, splitting one if needed.
 RowPlan::Fit RowPlan::axisDims(Nest &nest, ArrayRef<int64_t> features, DimSet dims,
@@ -283,88 +189,6 @@ bool RowPlan::addSinks(GroupOp group, ArrayRef<bool> accumulate) {
       return false;
   }
   return true;
-}
-
-//===-- keeping values ---------------------------------------------------===//
-
-/// Instructions for one vector of a value in nest `index`; what an earlier nest has computed and is
-/// dear enough to be kept counts as one load.
-int RowPlan::cost(Value value, int index, const llvm::DenseMap<Value, int> &firstNest,
-                  llvm::DenseMap<Value, int> &memo) const {
-  if (auto it = memo.find(value); it != memo.end())
-    return it->second;
-  if (isLeaf(value))
-    return memo[value] = shape(value).size > 1 ? 1 : 0;
-  Operation *op = value.getDefiningOp();
-  int total = 0;
-  for (Value operand : readOperands(op)) {
-    int one = cost(operand, index, firstNest, memo);
-    auto first = firstNest.find(operand);
-    bool known = first != firstNest.end() && first->second < index;
-    total += known && one >= worthKeeping ? 1 : one;
-  }
-  if (isa<ExpOp, LogOp, TanhOp, SigmoidOp, SiluOp, GeluOp, PowOp>(op))
-    total += 16;
-  else if (isa<DivOp, SqrtOp, RsqrtOp>(op))
-    total += 4;
-  else if (!isView(op) && shape(value).size > 1)
-    total += 1;
-  return memo[value] = total;
-}
-
-/// Decides what nest `index` reads back from earlier nests.
-void RowPlan::chooseKeptFor(int index, llvm::DenseMap<Value, int> &firstNest) {
-  llvm::DenseSet<Value> seen;
-  llvm::DenseMap<Value, int> costs;
-  std::function<void(Value)> visit = [&](Value value) {
-    if (isLeaf(value) || !seen.insert(value).second)
-      return;
-    auto first = firstNest.find(value);
-    bool spansNest = shape(value).size == nests[index].size && nests[index].size > 1;
-    if (first == firstNest.end()) {
-      if (spansNest && !isView(value.getDefiningOp()))
-        firstNest[value] = index;
-    } else if (first->second < index && cost(value, index, firstNest, costs) >= worthKeeping) {
-      kept.try_emplace(value, Kept{first->second, -1});
-      return;
-    }
-    for (Value operand : readOperands(value.getDefiningOp()))
-      visit(operand);
-  };
-  for (Sink &sink : nests[index].sinks)
-    visit(sink.value);
-}
-
-void RowPlan::chooseKept(ArrayRef<bool> accumulate) {
-  llvm::DenseMap<Value, int> firstNest;
-  for (size_t index = 0; index < nests.size(); ++index)
-    chooseKeptFor(static_cast<int>(index), firstNest);
-  for (auto &[value, where] : kept)
-    for (Sink &sink : nests[where.nest].sinks)
-      if (sink.kind == Sink::store && sink.value == value && !accumulate[sink.result])
-        where.result = static_cast<int>(sink.result);
-  // In program order: the kernel's text must not depend on the order of a hash table.
-  for (auto [index, nest] : llvm::enumerate(nests)) {
-    SmallVector<Value> here;
-    for (auto &[value, where] : kept)
-      if (where.nest == static_cast<int>(index) && where.result < 0)
-        here.push_back(value);
-    llvm::sort(here, [](Value a, Value b) {
-      return a.getDefiningOp()->isBeforeInBlock(b.getDefiningOp());
-    });
-    for (Value value : here)
-      nest.sinks.push_back({Sink::keep, value, 0, nullptr, 0});
-  }
-}
-
-int RowPlan::keptBy(Value value) const {
-  auto it = kept.find(value);
-  return it == kept.end() ? -1 : it->second.nest;
-}
-
-int RowPlan::keptIn(Value value) const {
-  auto it = kept.find(value);
-  return it == kept.end() ? -1 : it->second.result;
 }
 
 bool RowPlan::hasSumRows() const {

@@ -78,6 +78,8 @@ public:
   int64_t rowFloats() const { return traffic; }
 
 private:
+  /// The size of the axis a reduction runs over, in the features of its operand.
+  static int64_t axisOf(Operation *reduction, const RowShape &operand);
   bool findShapes(GroupOp group);
   bool setShapes(GroupOp group, int64_t rows, int64_t rank);
   bool addSinks(GroupOp group, llvm::ArrayRef<bool> accumulate);
