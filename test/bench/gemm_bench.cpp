@@ -1,5 +1,6 @@
-// gemm_bench [--threads N] [--kernel NAME] [M N K FLAGS]: GFLOP/s of the matrix products of GPT-2.
+// gemm_bench [--threads N] [--kernel NAME] [--cold 1] [M N K FLAGS]: GFLOP/s of GPT-2's products.
 // FLAGS: 1 transposes A, 2 transposes B, 4 accumulates. Shares are of the peak of the same run.
+// Cold calls find B and C in memory, as the weights and gradients of a training step are.
 #include "Timing.h"
 
 #include <cstdio>
@@ -38,15 +39,20 @@ Block floats(int64_t count) {
   return std::move(*block);
 }
 
-void measure(Cpu &cpu, const Shape &shape) {
+void measure(Cpu &cpu, const Shape &shape, bool cold) {
   const auto [m, n, k, flags] = shape;
-  const Block a = floats(m * k), b = floats(k * n), c = floats(m * n);
+  // Enough copies that a call's B and C have left every cache when their turn comes again.
+  const int64_t copies = cold ? 1 + (int64_t{64} << 20) / (k * n + m * n) : 1;
+  const Block a = floats(m * k), b = floats(copies * k * n), c = floats(copies * m * n);
+  int64_t turn = 0;
   const lnx_runtime &calls = cpu.calls();
   const int64_t transposeA = flags & 1, transposeB = (flags & 2) / 2;
   double peak = measurePeak(cpu, 0.05);
   const double best = bestSeconds(0.4, [&] {
-    calls.gemm(calls.context, transposeA, transposeB, m, n, k, a.floats(), transposeA ? m : k, b.floats(),
-               transposeB ? k : n, (flags & 4) / 4, c.floats(), n);
+    turn = (turn + 1) % copies;
+    calls.gemm(calls.context, transposeA, transposeB, m, n, k, a.floats(), transposeA ? m : k,
+               b.floats() + turn * k * n, transposeB ? k : n, (flags & 4) / 4,
+               c.floats() + turn * m * n, n);
   });
   peak = std::max(peak, measurePeak(cpu, 0.05));
   const double speed =
@@ -61,10 +67,13 @@ void measure(Cpu &cpu, const Shape &shape) {
 int main(int argc, char **argv) {
   int threads = 1;
   const char *kernel = nullptr;
+  bool cold = false;
   int at = 1;
   for (; at + 1 < argc && argv[at][0] == '-'; at += 2)
     if (std::strcmp(argv[at], "--threads") == 0)
       threads = std::atoi(argv[at + 1]);
+    else if (std::strcmp(argv[at], "--cold") == 0)
+      cold = std::atoi(argv[at + 1]) != 0;
     else
       kernel = argv[at + 1];
   auto cpu = Cpu::create(threads, kernel);
@@ -74,10 +83,12 @@ int main(int argc, char **argv) {
   }
   std::printf("%s, %d threads\n", (*cpu)->microKernel().name, threads);
   if (at + 3 < argc)
-    measure(**cpu, {std::atol(argv[at]), std::atol(argv[at + 1]), std::atol(argv[at + 2]),
-                    std::atoi(argv[at + 3])});
+    measure(**cpu,
+            {std::atol(argv[at]), std::atol(argv[at + 1]), std::atol(argv[at + 2]),
+             std::atoi(argv[at + 3])},
+            cold);
   else
     for (const Shape &shape : shapes)
-      measure(**cpu, shape);
+      measure(**cpu, shape, cold);
   return 0;
 }
