@@ -171,6 +171,10 @@ Value applyAttend(Elaborator &e, BuiltinCall &call) {
   const std::optional<double> softcap = sharedNumber(e, call.args[7], "softcap", 0);
   if (!causal || !softcap)
     return {};
+  if (*causal != 0 && *causal != 1) {
+    e.error(call.args[5]->location, "'causal' is 0 or 1, this is " + format(*causal));
+    return {};
+  }
   if (*softcap < 0) {
     e.error(call.args[7]->location, "'softcap' is not negative, this is " + format(*softcap));
     return {};

@@ -97,6 +97,21 @@ Value Elaborator::finite(Number number, const ast::Expr &expr) {
   return Value(std::move(number), expr.location);
 }
 
+/// A tensor over 0 is infinite or not a number, whatever its values are.
+bool Elaborator::mayDivideBy(const Number &divisor, const ast::Expr &expr) {
+  for (size_t i = 0; i < divisor.size(); ++i)
+    if (divisor.at(i).isZero()) {
+      Diagnostic &diagnostic = error(
+          expr.location,
+          "'" + print(expr) + "' divides by 0" +
+              (divisor.isUniform() ? ""
+                                   : " in layer " + std::to_string(activeRun->first + int64_t(i))));
+      noteNumbers(diagnostic, *expr.as<ast::Binary>()->rhs);
+      return false;
+    }
+  return true;
+}
+
 Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, const Value &l,
                              const Value &r) {
   using Op = ast::BinaryOp;
@@ -109,7 +124,12 @@ Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, con
                                                             : x / y;
                               }),
                   expr);
+  const Number *divisor = node.op == Op::Div ? r.as<Number>() : nullptr;
+  if (divisor && !mayDivideBy(*divisor, expr))
+    return {};
   const mlir::Value a = tensorOf(l, node.lhs->location), b = tensorOf(r, node.rhs->location);
+  if (!a || !b)
+    return {};
   if (mlir::failed(ir::broadcastTypes({a.getType(), b.getType()}))) {
     const std::string left = shapeText(Tensor{a}.features()),
                       right = shapeText(Tensor{b}.features());
@@ -202,6 +222,8 @@ Value Elaborator::index(const ast::Expr &expr, const ast::Index &node) {
                          : "an index is a number or token ids, this is " + describe(index));
       return {};
     }
+    lookups.push_back({print(*node.base), table->features()[0], node.index->location,
+                       bool(ids->value.getDefiningOp<ir::PositionsOp>())});
     return Value(ir::GatherOp::create(builder, at, table->value, ids->value), expr.location);
   }
   const std::optional<int64_t> part =

@@ -45,6 +45,8 @@ mlir::OwningOpRef<mlir::ModuleOp> Elaborator::run() {
             decl->name.text + "' returns " + describe(logits));
     return {};
   }
+  checkVocabulary(logits, tensor->features()[0]);
+  checkLookups(logits, tensor->features()[0]);
   ir::ReturnOp::create(builder, place(logits.origin()), tensor->value);
   op.setContext(contextLength.value_or(0));
   llvm::SmallVector<mlir::NamedAttribute> attrs;
@@ -151,25 +153,40 @@ bool Elaborator::bindModel(Frame &callee, std::vector<ModelArgument> &args, Loca
 }
 
 namespace {
-/// Whether a def takes `name` as a further, defaulted argument.
+/// A def of (x, l, ...), as against a norm or a layer of x alone.
+bool isBlock(const Function &function) {
+  return function.decl &&
+         llvm::count_if(function.decl->sig->formals,
+                        [](const ast::Formal &formal) { return !formal.init; }) >= 2;
+}
+
+/// Whether a block takes `name` as a further, defaulted argument.
 bool takes(const Function &function, const std::string &name) {
-  if (!function.decl)
-    return false;
-  return llvm::any_of(function.decl->sig->formals, [&](const ast::Formal &formal) {
-    return formal.init && formal.name.text == name;
+  return isBlock(function) &&
+         llvm::any_of(function.decl->sig->formals, [&](const ast::Formal &formal) {
+           return formal.init && formal.name.text == name;
+         });
+}
+} // namespace
+
+/// Whether some `return` of a model gives back a call of another model.
+bool Elaborator::returnsModel(const ast::Body &body) const {
+  return llvm::any_of(body.stmts, [&](const ast::StmtPtr &stmt) {
+    if (const ast::If *choice = stmt->as<ast::If>())
+      return returnsModel(choice->then) || (choice->otherwise && returnsModel(*choice->otherwise));
+    const ast::Return *node = stmt->as<ast::Return>();
+    return node && modelCall(*node->value);
   });
 }
 
-bool returnsCall(const ast::Body &body) {
-  return llvm::any_of(body.stmts, [](const ast::StmtPtr &stmt) {
-    const ast::Return *node = stmt->as<ast::Return>();
-    const ast::If *choice = stmt->as<ast::If>();
-    return (node && node->value->as<ast::Call>() && node->value->as<ast::Call>()->callee->name()) ||
-           (choice &&
-            (returnsCall(choice->then) || (choice->otherwise && returnsCall(*choice->otherwise))));
-  });
+/// The model that an expression calls, or null.
+const ast::Decl *Elaborator::modelCall(const ast::Expr &expr) const {
+  const ast::Call *call = expr.as<ast::Call>();
+  const std::string *callee = call ? call->callee->name() : nullptr;
+  if (!callee || findBinding(*callee) || findDecl(*callee, ast::DeclKind::Def))
+    return nullptr;
+  return findDecl(*callee, ast::DeclKind::Model);
 }
-} // namespace
 
 /// What a model does not declare goes to each of its blocks that does, else to the model it
 /// returns.
@@ -177,7 +194,7 @@ void Elaborator::passToBlocks(Frame &callee, std::vector<ModelArgument> args) {
   std::vector<std::string> names, blocks;
   for (const auto &[name, binding] : callee.scopes.front()) {
     names.push_back(name);
-    if (const Function *function = binding.value.as<Function>(); function && function->decl) {
+    if (const Function *function = binding.value.as<Function>(); function && isBlock(*function)) {
       blocks.push_back(function->name);
       for (const ast::Formal &formal : function->decl->sig->formals)
         if (formal.init)
@@ -204,7 +221,7 @@ void Elaborator::passToBlocks(Frame &callee, std::vector<ModelArgument> args) {
     }
     if (isTaken)
       continue;
-    if (returnsCall(*callee.decl->body)) {
+    if (returnsModel(*callee.decl->body)) {
       pending.push_back(std::move(arg));
       continue;
     }
@@ -279,10 +296,56 @@ void Elaborator::keepSettings(const Frame &callee) {
     if (const Number *number = binding.value.as<Number>()) {
       settingAttrs[name] = numberAttr(*number);
       if (name == "context")
-        contextLength = number->front().whole();
+        keepContext(binding.value);
     } else if (const Function *function = binding.value.as<Function>()) {
       settingAttrs[name] = builder.getStringAttr(function->name);
     }
+  }
+}
+
+void Elaborator::keepContext(const Value &value) {
+  const std::optional<int64_t> length =
+      positiveOf({{}, value, nullptr, value.origin()}, "'context'");
+  if (!length)
+    return;
+  contextLength = length;
+  contextSet = value.origin();
+}
+
+/// `vocab` is the number of logits, or fewer when those are padded.
+void Elaborator::checkVocabulary(const Value &logits, int64_t count) {
+  const auto found = settingAttrs.find("vocab");
+  const auto vocab = found == settingAttrs.end() ? mlir::IntegerAttr()
+                                                 : mlir::dyn_cast<mlir::IntegerAttr>(found->second);
+  if (vocab && count < vocab.getInt())
+    diagnostics.error(logits.origin(), "logits are [" + std::to_string(count) +
+                                           "], fewer than 'vocab', which is " +
+                                           std::to_string(vocab.getInt()));
+}
+
+/// Each id has its row; a model that does not name its context has that of its shortest table.
+void Elaborator::checkLookups(const Value &logits, int64_t vocabulary) {
+  std::set<std::pair<const Source *, uint32_t>> seen; // runs of layers share a body
+  if (!contextLength)
+    for (const Lookup &lookup : lookups)
+      if (lookup.isByPosition)
+        contextLength = std::min(contextLength.value_or(lookup.rows), lookup.rows);
+  for (const Lookup &lookup : lookups) {
+    const int64_t needed = lookup.isByPosition ? *contextLength : vocabulary;
+    if (lookup.rows >= needed || !seen.insert({lookup.index.source(), lookup.index.begin()}).second)
+      continue;
+    const std::string rows =
+        "'" + lookup.table + "' has " + std::to_string(lookup.rows) + " rows, ";
+    if (lookup.isByPosition)
+      diagnostics
+          .error(lookup.index,
+                 rows + "a context of " + std::to_string(needed) + " positions needs one for each")
+          .note(contextSet, "'context' is " + std::to_string(needed) + " here");
+    else
+      diagnostics
+          .error(lookup.index,
+                 rows + "a vocabulary of " + std::to_string(needed) + " tokens needs one for each")
+          .note(logits.origin(), "the logits are [" + std::to_string(needed) + "]");
   }
 }
 

@@ -68,7 +68,7 @@ Value Elaborator::lookUp(const std::string &name, Location at) {
   if (name == "identity")
     return Value(Initialiser{Initialiser::Kind::Identity, {}, {}}, at);
   if (name == "tokens" || name == "source" || name == "positions")
-    return Value(input(name), at);
+    return Value(input(name, at), at);
   return unknownName(name, at);
 }
 

@@ -3,6 +3,7 @@
 #include "frontend/Printer.h"
 
 #include <cmath>
+#include <limits>
 
 namespace lnx::spec {
 
@@ -85,6 +86,13 @@ ir::InitAttr Elaborator::initAttr(const Initialiser &init, llvm::ArrayRef<int64_
                              builder.getDenseF64ArrayAttr(b));
   };
   std::vector<double> a = init.a.values();
+  for (const std::vector<double> &values : {a, init.b.values()})
+    for (const double v : values)
+      if (std::abs(v) > std::numeric_limits<float>::max()) {
+        error(at, "number " + format(v) + " is beyond " +
+                      format(std::numeric_limits<float>::max()) + ", the largest 32-bit float");
+        return {};
+      }
   const bool isMatrix = shape.size() >= 2;
   const bool isSquare = isMatrix && shape[shape.size() - 1] == shape[shape.size() - 2];
   if (init.kind == Kind::Xavier && !isMatrix) {
@@ -148,11 +156,7 @@ void Elaborator::param(const ast::Stmt &stmt, const ast::Param &node) {
 }
 
 void Elaborator::giveBack(const ast::Return &node) {
-  const ast::Call *call = node.value->as<ast::Call>();
-  const std::string *callee = call ? call->callee->name() : nullptr;
-  const bool isModel = callee && frame->decl->isModel() && !findBinding(*callee) &&
-                       !findDecl(*callee, ast::DeclKind::Def) &&
-                       findDecl(*callee, ast::DeclKind::Model);
+  const bool isModel = frame->decl->isModel() && modelCall(*node.value);
   if (activeRun && activeRun->owner == frame) {
     error(node.value->location, "'return' stands behind a repeat, not inside one");
     frame->returned = Value();

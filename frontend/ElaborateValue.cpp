@@ -2,6 +2,9 @@
 #include "frontend/Elaborator.h"
 #include "frontend/Printer.h"
 
+#include <cmath>
+#include <limits>
+
 namespace lnx::spec {
 
 mlir::Location Elaborator::place(Location at) {
@@ -20,6 +23,12 @@ mlir::Value Elaborator::tensorOf(const Value &value, Location at) {
   if (const Tensor *tensor = value.as<Tensor>())
     return tensor->value;
   const Number &number = *value.as<Number>();
+  for (const double v : number.values())
+    if (std::abs(v) > std::numeric_limits<float>::max()) {
+      error(at, "number " + format(v) + " is beyond " + format(std::numeric_limits<float>::max()) +
+                    ", the largest 32-bit float");
+      return {};
+    }
   if (number.isUniform())
     return ir::ConstantOp::create(builder, place(at),
                                   builder.getF64FloatAttr(number.front().value()));
@@ -105,19 +114,19 @@ mlir::Value Elaborator::operandOf(const Argument &arg, const char *builtin) {
   return tensorOf(arg.value, arg.location);
 }
 
-mlir::Value Elaborator::input(llvm::StringRef name) {
+mlir::Value Elaborator::input(llvm::StringRef name, Location used) {
   mlir::Value &known = inputs[name.str()];
   if (known)
     return known;
   const auto type = mlir::RankedTensorType::get({mlir::ShapedType::kDynamic}, builder.getI32Type());
-  const mlir::Value like = name == "positions" ? input("tokens") : mlir::Value();
+  const mlir::Value like = name == "positions" ? input("tokens", used) : mlir::Value();
   // At the top of the model, where every use can see it.
   mlir::OpBuilder::InsertionGuard guard(builder);
   if (like)
     builder.setInsertionPointAfterValue(like);
   else
     builder.setInsertionPointToStart(modelBlock);
-  const mlir::Location at = builder.getUnknownLoc();
+  const mlir::Location at = place(used);
   if (like)
     known = ir::PositionsOp::create(builder, at, like);
   else

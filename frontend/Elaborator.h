@@ -71,6 +71,14 @@ struct PathUse {
   Location location;
 };
 
+/// A table whose rows are chosen by token ids or by positions.
+struct Lookup {
+  std::string table;
+  int64_t rows;
+  Location index;
+  bool isByPosition;
+};
+
 /// The call of a builtin with its arguments in the order of its formals.
 struct BuiltinCall {
   const Builtin &builtin;
@@ -107,7 +115,8 @@ public:
   /// A float tensor, or a number made one.
   mlir::Value operandOf(const Argument &arg, const char *builtin);
   mlir::RankedTensorType typeOf(llvm::ArrayRef<int64_t> features, bool withRows);
-  mlir::Value input(llvm::StringRef name);
+  /// `used`: where it is named first.
+  mlir::Value input(llvm::StringRef name, Location used);
   mlir::OpBuilder &ops() { return builder; }
 
 private:
@@ -133,6 +142,7 @@ private:
   Value matmul(const ast::Expr &expr, const ast::Binary &node, const Value &l, const Value &r);
   Value index(const ast::Expr &expr, const ast::Index &node);
   Value finite(Number number, const ast::Expr &expr);
+  bool mayDivideBy(const Number &divisor, const ast::Expr &expr);
 
   // Calls (ElaborateCall.cpp)
   Value call(const ast::Expr &expr, const ast::Call &node, const CallScope &scope);
@@ -181,6 +191,8 @@ private:
   const ast::Decl *chooseModel();
   Value model(const ast::Decl &decl, std::vector<ModelArgument> args, Location at);
   bool bindModel(Frame &frame, std::vector<ModelArgument> &args, Location at);
+  bool returnsModel(const ast::Body &body) const;
+  const ast::Decl *modelCall(const ast::Expr &expr) const;
   void passToBlocks(Frame &frame, std::vector<ModelArgument> args);
   Value callBase(const ast::Expr &expr, std::vector<ModelArgument> overriding, bool withForwards);
   void modelArguments(const ast::Decl &base, const ast::Call &call,
@@ -188,6 +200,9 @@ private:
   const ast::Sig *sigOf(const ast::Decl &decl) const;
   std::vector<ModelArgument> settings();
   void keepSettings(const Frame &frame);
+  void keepContext(const Value &value);
+  void checkVocabulary(const Value &logits, int64_t count);
+  void checkLookups(const Value &logits, int64_t vocabulary);
 
   const ast::File &file;
   const ElaborateOptions &options;
@@ -207,6 +222,8 @@ private:
   mlir::Block *modelBlock = nullptr;
   std::map<std::string, mlir::Attribute> settingAttrs;
   std::optional<int64_t> contextLength;
+  Location contextSet; // where its value is written
+  std::vector<Lookup> lookups;
   std::vector<PathUse> pathUses;
   std::set<std::string> scopesUsed;
   uint32_t depth = 0;      // of nested evaluation

@@ -49,10 +49,36 @@ std::optional<std::vector<std::pair<std::string, std::string>>> settingsOf(const
   return settings;
 }
 
+/// Shows what the compiler reports and remembers whose mistake it was.
+class Verdict {
+public:
+  explicit Verdict(mlir::MLIRContext &context)
+      : handler(&context, [this](mlir::Diagnostic &diagnostic) { return show(diagnostic); }) {}
+  Exit exit() const { return cause; }
+
+private:
+  mlir::LogicalResult show(mlir::Diagnostic &diagnostic) {
+    const std::string message = diagnostic.str();
+    std::string place;
+    if (const auto at = mlir::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation())) {
+      place = fmt::format("{}:{}:{}: ", at.getFilename().str(), at.getLine(), at.getColumn());
+      cause = Exit::input;
+    }
+    if (message.starts_with("cannot write"))
+      cause = Exit::io;
+    say(cause, fmt::format("{}error: {}\n", place, message));
+    return mlir::success();
+  }
+
+  Exit cause = Exit::internal;
+  mlir::ScopedDiagnosticHandler handler;
+};
+
 Exit emitLevel(mlir::ModuleOp module, ir::Level level, const ir::CompileOptions &options) {
+  const Verdict verdict(*module.getContext());
   if (mlir::failed(ir::lowerTo(module, level, options)) ||
       mlir::failed(ir::printLevel(module, level, options, llvm::outs())))
-    return Exit::internal;
+    return verdict.exit();
   return Exit::done;
 }
 
@@ -69,9 +95,10 @@ Exit writeFile(mlir::ModuleOp module, const Command &command, ir::CompileOptions
   if (const std::optional<std::string> message = unwritable(command.output))
     return say(Exit::io, *message);
   llvm::raw_string_ostream(options.spec) << module;
+  const Verdict verdict(*module.getContext());
   const auto start = std::chrono::steady_clock::now();
   if (mlir::failed(ir::compileToFile(module, command.output, options)))
-    return Exit::internal;
+    return verdict.exit();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   llvm::outs() << fmt::format("{}: compiled in {:.2f} s\n", command.output, seconds.count());
   return Exit::done;
@@ -79,9 +106,12 @@ Exit writeFile(mlir::ModuleOp module, const Command &command, ir::CompileOptions
 
 Exit printCard(const ast::File &file, mlir::ModuleOp module, const ir::CompileOptions &options) {
   mlir::OwningOpRef<mlir::ModuleOp> loops = module.clone();
+  // A model that cannot be compiled, such as one of two inputs, has a card without its memory.
+  mlir::ScopedDiagnosticHandler silent(module.getContext(),
+                                       [](mlir::Diagnostic &) { return mlir::success(); });
   if (mlir::failed(ir::lowerTo(*loops, ir::Level::loops, options)))
-    return Exit::internal;
-  llvm::outs() << tool::modelCard(file, module, *loops);
+    loops = nullptr;
+  llvm::outs() << tool::modelCard(file, module, loops ? *loops : mlir::ModuleOp());
   return Exit::done;
 }
 
@@ -115,13 +145,52 @@ Exit run(const Command &command) {
                                 : writeFile(*module, command, options);
 }
 
+Exit unknown(const char *what, const std::string &name, const std::vector<std::string> &known) {
+  say(Exit::usage, fmt::format("error: unknown {} '{}'\n", what, name));
+  if (const std::optional<std::string> meant = nearest(name, known))
+    say(Exit::usage, fmt::format("help: did you mean '{}'?\n", *meant));
+  return Exit::usage;
+}
+
 /// What CLI11 did not like, in our words.
-Exit refuse(const CLI::ParseError &error) {
+Exit refuse(const CLI::App &app, const CLI::ParseError &error) {
+  if (error.get_exit_code() == int(CLI::ExitCodes::ExtrasError))
+    for (const std::string &extra : app.remaining()) {
+      if (!extra.starts_with("-"))
+        return say(Exit::usage, fmt::format("error: '{}' is one argument too many\n", extra));
+      std::vector<std::string> flags;
+      for (const CLI::Option *option : app.get_options())
+        for (const std::string &flag : option->get_lnames())
+          flags.push_back("--" + flag);
+      return unknown("option", extra.substr(0, extra.find('=')), flags);
+    }
   std::string message = error.what();
   if (message.size() > 1 && std::isupper(message[0]) && !std::isupper(message[1]))
     message[0] = char(std::tolower(message[0]));
   return say(Exit::usage,
              fmt::format("error: {}\nhelp: 'lnxc --help' shows what it takes\n", message));
+}
+
+/// Names that are one of a few.
+Exit checkChoices(const Command &command, const std::vector<std::string> &levelNames) {
+  const std::vector<std::string> cpus = {"native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  if (!command.emit.empty() && llvm::find(levelNames, command.emit) == levelNames.end())
+    return unknown("level", command.emit, levelNames);
+  if (llvm::find(cpus, command.cpu) == cpus.end())
+    return unknown("CPU", command.cpu, cpus);
+  if (!command.emit.empty() && !command.output.empty())
+    return say(Exit::usage, "error: '--emit' prints and '-o' writes a file: only one of them\n");
+  return Exit::done;
+}
+
+/// A full disk or a closed pipe is no reason to crash.
+Exit flush(Exit exit) {
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return exit;
+  const std::string reason = llvm::outs().error().message();
+  llvm::outs().clear_error();
+  return say(Exit::io, fmt::format("error: cannot write the output: {}\n", reason));
 }
 } // namespace
 
@@ -138,7 +207,6 @@ int main(int argc, char **argv) {
       ->type_name("model.so");
   app.add_option("--emit", command.emit,
                  "print one level instead: ast, spec, grad, fused, loops, llvm, asm")
-      ->check(CLI::IsMember(names))
       ->type_name("LEVEL");
   app.add_option("--model", command.model, "the model to compile (default: the last of the file)")
       ->type_name("NAME");
@@ -147,7 +215,6 @@ int main(int argc, char **argv) {
       ->allow_extra_args(false);
   app.add_option("--cpu", command.cpu,
                  "native, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4 (default: native)")
-      ->check(CLI::IsMember({"native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"}))
       ->type_name("NAME");
   app.footer("Examples:\n"
              "  lnxc examples/gpt2_peri.lnx\n"
@@ -159,9 +226,10 @@ int main(int argc, char **argv) {
     llvm::outs() << app.help();
     return 0;
   } catch (const CLI::ParseError &error) {
-    return int(refuse(error));
+    return int(refuse(app, error));
   }
-  Exit exit = Exit::internal;
-  onDeepStack([&] { exit = run(command); });
-  return int(exit);
+  Exit exit = checkChoices(command, names);
+  if (exit == Exit::done)
+    onDeepStack([&] { exit = run(command); });
+  return int(flush(exit));
 }

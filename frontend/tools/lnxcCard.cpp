@@ -133,6 +133,13 @@ void addPlaces(const ast::Body &body, Places &places) {
   }
 }
 
+/// Whether a block makes the step by steps of its own.
+bool handsStreamOn(ir::StepOp step) {
+  auto apply = step.getNext().getDefiningOp<ir::ApplyOp>();
+  return apply &&
+         apply.walk([](ir::StepOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted();
+}
+
 /// Steps inside repeats, but those that only hand the stream to a block.
 void addSteps(const ast::File &file, mlir::ModuleOp spec, std::string &out) {
   Diagnostics silent;
@@ -155,8 +162,7 @@ void addSteps(const ast::File &file, mlir::ModuleOp spec, std::string &out) {
     auto step = mlir::dyn_cast<ir::StepOp>(op);
     if (!step || !step->getParentOfType<ir::RepeatOp>())
       return;
-    auto apply = step.getNext().getDefiningOp<ir::ApplyOp>();
-    if (apply && apply.getScope().empty())
+    if (handsStreamOn(step))
       return;
     const auto at = mlir::dyn_cast<mlir::FileLineColLoc>(step.getLoc());
     const auto stmt =

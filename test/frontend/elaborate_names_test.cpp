@@ -222,16 +222,33 @@ TEST(ElaborateErrors, BuiltinArgument) {
 
 TEST(ElaborateErrors, ArgumentNobodyTakes) {
   EXPECT_EQ(messagesOf("model m = gpt2(block = peri_ln, dtt = 0.1)\n"),
-            "m.lnx:1:33: error: neither model 'gpt2' nor 'peri_ln' nor 'layernorm' has an argument "
-            "'dtt'\n"
+            "m.lnx:1:33: error: neither model 'gpt2' nor 'peri_ln' has an argument 'dtt'\n"
             "    model m = gpt2(block = peri_ln, dtt = 0.1)\n"
             "                                    ^~~\n"
             "help: did you mean 'dt'?\n");
 }
 
+// The final norm is no block: an argument for it would leave the blocks' norms as they are.
+TEST(ElaborateErrors, NormsAreNoBlocks) {
+  EXPECT_EQ(messagesOf("model m = gpt2(eps = 1)\n"),
+            "m.lnx:1:16: error: neither model 'gpt2' nor 'pre_ln' has an argument 'eps'\n"
+            "    model m = gpt2(eps = 1)\n"
+            "                   ^~~\n");
+}
+
+// A model whose last line calls a definition does not hand its arguments on.
+TEST(ElaborateErrors, ArgumentOfAModelThatReturnsACall) {
+  EXPECT_EQ(messagesOf("model a(width = 8) {\n  param E : [4, width] ~ ones\n"
+                       "  return layernorm(E[tokens])\n}\nmodel m = a(widht = 9)\n"),
+            "m.lnx:5:13: error: model 'a' has no argument 'widht'\n"
+            "    model m = a(widht = 9)\n"
+            "                ^~~~~\n"
+            "help: did you mean 'width'?\n");
+}
+
 TEST(ElaborateErrors, SettingNobodyTakes) {
   EXPECT_EQ(messagesOf("model m = gpt2()\n", {"", {{"detph", "3"}}}),
-            "--set detph:1:1: error: neither model 'gpt2' nor 'pre_ln' nor 'layernorm' has an "
+            "--set detph:1:1: error: neither model 'gpt2' nor 'pre_ln' has an "
             "argument 'detph'\n"
             "    3\n"
             "    ^\n"

@@ -135,7 +135,7 @@ TEST(Elaborate, AlternatingLayersAreRunsOfOne) {
 }
 
 TEST(Elaborate, NoLayersNoRepeat) {
-  Elaborated model("model m() {\n  param E : [4, 8] ~ ones\n  x = E[tokens]\n"
+  Elaborated model("model m() {\n  param E : [8, 8] ~ ones\n  x = E[tokens]\n"
                    "  repeat l in 1..0 { x <- linear(x, 3) }\n  return x\n}\n");
   EXPECT_EQ(model.messages, "");
   EXPECT_TRUE(runs(model).empty());
