@@ -51,9 +51,11 @@ Value EntryLowering::viewAs(Value buffer, RankedTensorType type) {
                                            OpFoldResult(builder.getIndexAttr(0)), sizes, strides);
 }
 
-Value EntryLowering::viewLayer(const Stack &stack, Value layer, RankedTensorType type) {
-  Value offset = arith::MulIOp::create(builder, loc, layer, stack.layerBytes);
-  return viewBytes(stack.bytes, offset, type);
+Value EntryLowering::viewSlot(const Slots &slots, Value number, RankedTensorType type) {
+  if (slots.first != 0)
+    number = arith::AddIOp::create(builder, loc, number, index(slots.first));
+  Value offset = arith::MulIOp::create(builder, loc, number, slots.slotBytes);
+  return viewBytes(slots.bytes, offset, type);
 }
 
 Value EntryLowering::viewParameter(unsigned arena, ParameterOp parameter, Value layer,
@@ -125,10 +127,21 @@ void EntryLowering::transferNumber(Value from, Value to, Transfer kind) {
   memref::StoreOp::create(builder, loc, value, to, zerosFor(to));
 }
 
+void EntryLowering::transferFlat(Value from, Value to, Value count, Transfer kind) {
+  bool adds = kind == Transfer::Add;
+  StringRef name = adds ? "add" : "copy";
+  GroupBuffers group(builder, loc, program.kernels);
+  func::FuncOp kernel = group.kernel(name, name, {from.getType(), to.getType()},
+                                     [&](OpBuilder &b, ValueRange buffers, Value lo, Value hi) {
+                                       buildTransfer(b, buffers, lo, hi, adds);
+                                     });
+  // 64 KiB a task: a task of this size costs more than handing it out, and two fit in an L2 cache.
+  group.parallel(kernel, {from, to}, count, index(16384));
+}
+
 void EntryLowering::transfer(Value from, Value to, Transfer kind) {
   if (from == to && kind == Transfer::Copy)
     return;
-  bool adds = kind == Transfer::Add;
   auto type = cast<MemRefType>(from.getType());
   int64_t fixed = 1;
   for (int64_t size : type.getShape())
@@ -144,12 +157,5 @@ void EntryLowering::transfer(Value from, Value to, Transfer kind) {
     return memref::ReinterpretCastOp::create(builder, loc, flatType, buffer, offset, ArrayRef(size),
                                              ArrayRef(stride));
   };
-  GroupBuffers group(builder, loc, program.kernels);
-  StringRef name = adds ? "add" : "copy";
-  func::FuncOp kernel = group.kernel(name, name, {flatType, flatType},
-                                     [&](OpBuilder &b, ValueRange buffers, Value lo, Value hi) {
-                                       buildTransfer(b, buffers, lo, hi, adds);
-                                     });
-  // 64 KiB a task: a task of this size costs more than handing it out, and two fit in an L2 cache.
-  group.parallel(kernel, {flatten(from), flatten(to)}, count, index(16384));
+  transferFlat(flatten(from), flatten(to), count, kind);
 }

@@ -30,18 +30,30 @@ struct Place {
   bool inPlace = false; ///< shares memory with an input of the group
 };
 
-/// A stacked value: its layers lie `layerBytes` apart in `bytes`.
-struct Stack {
-  Value bytes; ///< memref<?xi8>
-  Value layerBytes;
+/// Values of one type, `slotBytes` apart in `bytes`: the layers of a stack, from slot `first` on.
+struct Slots {
+  Value bytes; ///< memref of i8
+  Value slotBytes;
+  int64_t first = 0;
+};
+
+/// Where a carry lives. One slot is overwritten in every iteration; two are used in turn where old
+/// and new value are needed at once; one more than there are layers where the carry is stacked as
+/// well: then its slots are the stack's layers and nothing is copied.
+struct Carry {
+  enum Kind { Overwritten, Alternating, Stacked };
+  Kind kind = Overwritten;
+  Value buffer;        ///< the only slot of an overwritten carry
+  Slots slots;         ///< of the other kinds
+  Value current, next; ///< of the running iteration
 };
 
 /// A repeat whose body is being lowered.
 struct RunningRepeat {
   RepeatOp op;
-  llvm::SmallVector<Value> carries; ///< one buffer each, read and written in every iteration
-  llvm::SmallVector<Stack> stacks;
-  Value layer;
+  llvm::SmallVector<Carry> carries;
+  llvm::SmallVector<Slots> stacks;
+  Value iteration, layer;
 };
 
 class EntryLowering {
@@ -65,11 +77,20 @@ private:
 
   // RepeatLowering.cpp.
   LogicalResult lowerRepeat(RepeatOp repeat);
-  Value carryBuffer(RepeatOp repeat, OpOperand &use);
+  Carry::Kind chooseKind(RepeatOp repeat, unsigned carry) const;
+  Carry startCarry(RepeatOp repeat, OpOperand &use);
   bool canAdopt(RepeatOp repeat, OpOperand &use);
-  Stack createStack(RankedTensorType layerType, int64_t count);
+  Slots createSlots(RankedTensorType type, int64_t count);
+  void createStacks(RunningRepeat &repeat);
+  Slots createStack(RunningRepeat &repeat, unsigned number);
+  OpOperand *outerStack(Value stack) const;
+  Slots layerOf(const Slots &stack, Value layer, RankedTensorType type);
+  void stackLayer(RunningRepeat &repeat, OpOperand &use);
+  void turnCarries(RunningRepeat &repeat);
   LogicalResult bindBody(RunningRepeat &repeat);
-  void finishIteration(RunningRepeat &repeat);
+  void finishStacks(RunningRepeat &repeat);
+  void finishCarries(RunningRepeat &repeat);
+  void bindResults(RunningRepeat &repeat);
 
   // Placement.cpp: where results go, and whether what is there may be overwritten.
   enum class Overwrite { No, AfterReads, InPlace };
@@ -85,13 +106,14 @@ private:
   llvm::SmallVector<Value> zerosFor(Value buffer);
   Value viewBytes(Value bytes, Value offset, RankedTensorType type);
   Value viewAs(Value buffer, RankedTensorType type);
-  Value viewLayer(const Stack &stack, Value layer, RankedTensorType type);
+  Value viewSlot(const Slots &slots, Value number, RankedTensorType type);
   Value viewParameter(unsigned arena, ParameterOp parameter, Value layer, RankedTensorType type);
   Value viewSegment(llvm::StringRef arena, int64_t segment, RankedTensorType type);
   Value viewResult(unsigned result, RankedTensorType type);
   enum class Transfer { Copy, Add };
   void transfer(Value from, Value to, Transfer kind);
   void transferNumber(Value from, Value to, Transfer kind);
+  void transferFlat(Value from, Value to, Value count, Transfer kind);
 
   ProgramLowering &program;
   func::FuncOp source;
@@ -100,7 +122,7 @@ private:
   Value state, scratch, batch, time, arguments, results; ///< of the new function
   Value rows, paddedRows;                                ///< batch * time; rounded up to 16
   llvm::DenseMap<Value, Value> buffers;                  ///< tensors, and layer indices
-  llvm::DenseMap<Value, Stack> stacks;
+  llvm::DenseMap<Value, Slots> stacks;
   llvm::DenseSet<Value> owned;           ///< tensors with a scratch buffer of their own
   llvm::DenseSet<OpOperand *> satisfied; ///< uses whose data is where it belongs already
   RunningRepeat *running = nullptr;

@@ -61,12 +61,14 @@ std::optional<Place> EntryLowering::placeInRepeat(GroupOp group, OpResult result
   auto type = cast<RankedTensorType>(result.getType());
   unsigned position = use.getOperandNumber(), carries = running->carries.size();
   if (position >= carries)
-    return Place{viewLayer(running->stacks[position - carries], running->layer, type)};
-  Value old = running->op.getCarryArguments()[position];
-  Overwrite verdict = overwrite(old, group, type);
+    return Place{viewSlot(running->stacks[position - carries], running->layer, type)};
+  const Carry &carry = running->carries[position];
+  if (carry.kind != Carry::Overwritten)
+    return Place{viewAs(carry.next, type)};
+  Overwrite verdict = overwrite(running->op.getCarryArguments()[position], group, type);
   if (verdict == Overwrite::No)
     return std::nullopt;
-  return Place{viewAs(running->carries[position], type), false, verdict == Overwrite::InPlace};
+  return Place{viewAs(carry.buffer, type), false, verdict == Overwrite::InPlace};
 }
 
 std::optional<Place> EntryLowering::placeAtUse(GroupOp group, OpResult result, OpOperand &use) {
@@ -108,11 +110,14 @@ Place EntryLowering::place(GroupOp group, OpResult result) {
   for (OpOperand &use : value.getUses())
     (goesFirst(&use, running) ? uses : others).push_back(&use);
   uses.append(others);
-  for (OpOperand *use : uses)
+  for (OpOperand *use : uses) {
+    if (satisfied.contains(use))
+      continue;
     if (std::optional<Place> found = placeAtUse(group, result, *use)) {
       satisfied.insert(use);
       return *found;
     }
+  }
   owned.insert(result);
   return Place{allocate(cast<RankedTensorType>(result.getType()))};
 }
