@@ -40,11 +40,21 @@ private:
   int descriptor;
 };
 
+/// A device or a pipe is written in place: a rename would put a file where it was.
+bool isSpecial(llvm::StringRef path) {
+  llvm::sys::fs::file_status status;
+  return !llvm::sys::fs::status(path, status) && llvm::sys::fs::exists(status) &&
+         !llvm::sys::fs::is_regular_file(status) && !llvm::sys::fs::is_directory(status);
+}
+
 } // namespace
 
 llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::StringRef path) {
   std::vector<MemoryFile> files;
-  std::string temporary = llvm::formatv("{0}.{1}.tmp", path, llvm::sys::Process::getProcessId());
+  const bool inPlace = isSpecial(path);
+  std::string temporary =
+      inPlace ? path.str()
+              : llvm::formatv("{0}.{1}.tmp", path, llvm::sys::Process::getProcessId()).str();
   std::vector<std::string> arguments = {"ld.lld", "-shared",     "--no-undefined",
                                         "-z",     "noexecstack", "--hash-style=gnu",
                                         "-o",     temporary};
@@ -67,10 +77,13 @@ llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::Strin
     result = lld::lldMain(pointers, os, os, {{lld::Gnu, &lld::elf::link}});
   }
   if (result.retCode != 0) {
-    llvm::sys::fs::remove(temporary);
+    if (!inPlace)
+      llvm::sys::fs::remove(temporary);
     return llvm::createStringError("cannot write '" + path +
                                    "': " + llvm::StringRef(messages).trim());
   }
+  if (inPlace)
+    return llvm::Error::success();
   if (std::error_code error = llvm::sys::fs::rename(temporary, path)) {
     llvm::sys::fs::remove(temporary);
     return llvm::createStringError("cannot write '" + path + "': " + error.message());

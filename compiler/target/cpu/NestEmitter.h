@@ -39,6 +39,7 @@ private:
   void emitInnermost();
   void emitBody(int64_t width, int64_t valid, Value column);
   void emitSink(const Sink &sink, Value value);
+  void emitReduction(const Sink &sink, Value value);
   void finishReductions(unsigned depth);
   unsigned resultDepth(const Sink &sink) const;
   bool inRegister(const Sink &sink) const;
