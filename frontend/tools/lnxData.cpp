@@ -4,6 +4,7 @@
 
 #include "lnx/train/progress.h"
 
+#include <filesystem>
 #include <fmt/format.h>
 
 namespace lnx::tool {
@@ -19,6 +20,29 @@ struct DataOptions {
 
 } // namespace
 
+// Whether two names are one file, or would be; devices and pipes may serve twice.
+static bool isSameFile(const std::string &a, const std::string &b) {
+  namespace fs = std::filesystem;
+  std::error_code missing;
+  if (a.empty() || b.empty() || (fs::exists(a, missing) && !fs::is_regular_file(a, missing)))
+    return false;
+  return fs::weakly_canonical(a, missing) == fs::weakly_canonical(b, missing) ||
+         fs::equivalent(a, b, missing);
+}
+
+// Files that would be written over what is read or written besides.
+static std::optional<Error> checkPaths(const DataOptions &options) {
+  for (const std::string *output : {&options.output, &options.heldOut})
+    if (isSameFile(*output, options.input) || isSameFile(*output, options.tokenizer.alphabetPath))
+      return Error{fmt::format("'{}' is read and cannot be written as well", *output), Exit::usage};
+  if (isSameFile(options.output, options.heldOut))
+    return Error{fmt::format("'{}' cannot be the file of both parts", options.output), Exit::usage};
+  if (!(options.share >= 0 && options.share <= 1))
+    return Error{fmt::format("'split' is {}, it must be between 0 and 1", options.share),
+                 Exit::usage};
+  return std::nullopt;
+}
+
 static Result<int64_t> writePart(std::string_view text, const std::string &path,
                                  const Tokenizer &tokenizer) {
   Result<Tokens> tokens = Tokens::fromText(text, tokenizer);
@@ -30,6 +54,8 @@ static Result<int64_t> writePart(std::string_view text, const std::string &path,
 }
 
 static Exit runData(const DataOptions &options) {
+  if (auto error = checkPaths(options))
+    return fail(*error);
   Result<std::string> text = readText(options.input);
   if (!text)
     return fail(text.error());
@@ -69,7 +95,6 @@ void addData(CLI::App &app, Action &action) {
       ->required();
   command->add_option("--val", options->heldOut, "second token file, for the end of the text");
   command->add_option("--split", options->share, "share of the characters before --val's")
-      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   addTokenizerOptions(*command, options->tokenizer);
   command->add_flag("--json", options->json, "print the counts as JSON");

@@ -11,8 +11,17 @@
 
 namespace lnx {
 
+// A device or a pipe is written in place: a rename would put a file where it was.
+static bool isSpecial(const std::string &path) {
+  std::error_code ignored;
+  std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
+}
+
 AtomicFile::AtomicFile(std::string name)
-    : path(std::move(name)), temporary(fmt::format("{}.tmp.{}", path, ::getpid())) {
+    : path(std::move(name)),
+      temporary(isSpecial(path) ? path : fmt::format("{}.tmp.{}", path, ::getpid())) {
   stream = std::fopen(temporary.c_str(), "wbe");
   if (!stream)
     fail();
@@ -22,7 +31,12 @@ AtomicFile::~AtomicFile() {
   if (!stream)
     return;
   std::fclose(stream);
-  ::unlink(temporary.c_str());
+  removeTemporary();
+}
+
+void AtomicFile::removeTemporary() {
+  if (temporary != path)
+    ::unlink(temporary.c_str());
 }
 
 void AtomicFile::fail() {
@@ -47,15 +61,16 @@ static void syncFolder(const std::string &path) {
 
 std::optional<Error> AtomicFile::commit() {
   if (stream) {
-    if (std::fflush(stream) != 0 || ::fsync(::fileno(stream)) != 0)
+    const bool inPlace = temporary == path;
+    if (std::fflush(stream) != 0 || (!inPlace && ::fsync(::fileno(stream)) != 0))
       fail();
     std::fclose(stream);
     stream = nullptr;
-    if (failure == 0 && ::rename(temporary.c_str(), path.c_str()) != 0)
+    if (!inPlace && failure == 0 && ::rename(temporary.c_str(), path.c_str()) != 0)
       fail();
     if (failure != 0)
-      ::unlink(temporary.c_str());
-    else
+      removeTemporary();
+    else if (!inPlace)
       syncFolder(path);
   }
   if (failure == 0)

@@ -23,8 +23,9 @@ public:
 
 private:
   void fail();
+  void removeTemporary();
 
-  std::string path, temporary;
+  std::string path, temporary; // equal where the path is a device or a pipe
   std::FILE *stream = nullptr;
   int failure = 0; // errno of the first failure
 };
