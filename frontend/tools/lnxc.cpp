@@ -14,6 +14,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -92,6 +93,10 @@ std::optional<std::string> unwritable(const std::string &path) {
 }
 
 Exit writeFile(mlir::ModuleOp module, const Command &command, ir::CompileOptions options) {
+  std::error_code missing;
+  if (std::filesystem::equivalent(command.file, command.output, missing))
+    return say(Exit::usage,
+               fmt::format("error: '{}' is read and cannot be written as well\n", command.output));
   if (const std::optional<std::string> message = unwritable(command.output))
     return say(Exit::io, *message);
   llvm::raw_string_ostream(options.spec) << module;

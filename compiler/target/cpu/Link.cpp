@@ -4,7 +4,10 @@
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -47,17 +50,37 @@ bool isSpecial(llvm::StringRef path) {
          !llvm::sys::fs::is_regular_file(status) && !llvm::sys::fs::is_directory(status);
 }
 
+std::error_code copyInto(llvm::StringRef path, llvm::StringRef from) {
+  auto content = llvm::MemoryBuffer::getFile(from, /*IsText=*/false,
+                                             /*RequiresNullTerminator=*/false);
+  if (!content)
+    return content.getError();
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error, llvm::sys::fs::CD_OpenExisting);
+  if (error)
+    return error;
+  os << (*content)->getBuffer();
+  os.close();
+  error = os.error();
+  os.clear_error();
+  return error;
+}
+
 } // namespace
 
 llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::StringRef path) {
   std::vector<MemoryFile> files;
   const bool inPlace = isSpecial(path);
-  std::string temporary =
-      inPlace ? path.str()
-              : llvm::formatv("{0}.{1}.tmp", path, llvm::sys::Process::getProcessId()).str();
-  std::vector<std::string> arguments = {"ld.lld", "-shared",     "--no-undefined",
-                                        "-z",     "noexecstack", "--hash-style=gnu",
-                                        "-o",     temporary};
+  llvm::SmallString<64> temporary(path);
+  if (inPlace)
+    llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, temporary);
+  temporary +=
+      llvm::formatv("{0}{1}.tmp", inPlace ? "/lnx." : ".", llvm::sys::Process::getProcessId())
+          .str();
+  const llvm::FileRemover remover(temporary);
+  std::vector<std::string> arguments = {
+      "ld.lld",           "-shared", "--no-undefined",     "-z", "noexecstack",
+      "--hash-style=gnu", "-o",      temporary.str().str()};
   for (llvm::StringRef object : objects) {
     files.emplace_back(object);
     if (!files.back().ok())
@@ -76,17 +99,11 @@ llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::Strin
     std::lock_guard<std::mutex> lock(oneAtATime);
     result = lld::lldMain(pointers, os, os, {{lld::Gnu, &lld::elf::link}});
   }
-  if (result.retCode != 0) {
-    if (!inPlace)
-      llvm::sys::fs::remove(temporary);
+  if (result.retCode != 0)
     return llvm::createStringError("cannot write '" + path +
                                    "': " + llvm::StringRef(messages).trim());
-  }
-  if (inPlace)
-    return llvm::Error::success();
-  if (std::error_code error = llvm::sys::fs::rename(temporary, path)) {
-    llvm::sys::fs::remove(temporary);
+  if (std::error_code error =
+          inPlace ? copyInto(path, temporary) : llvm::sys::fs::rename(temporary, path))
     return llvm::createStringError("cannot write '" + path + "': " + error.message());
-  }
   return llvm::Error::success();
 }
