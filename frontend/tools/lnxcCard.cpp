@@ -53,7 +53,22 @@ std::string attributeText(mlir::Attribute attr) {
 }
 
 struct Group {
-  int64_t count = 0, perLayer = 0, layers = 0;
+  int64_t count = 0;
+  /// For each run of layers, how many they are and what one of them has.
+  std::map<mlir::Operation *, std::pair<int64_t, int64_t>> runs;
+
+  /// "12 layers of 64", when all layers have the same.
+  std::string perLayer() const {
+    int64_t layers = 0;
+    for (const auto &[run, sizes] : runs) {
+      layers += sizes.first;
+      if (sizes.second != runs.begin()->second.second)
+        return "";
+    }
+    return layers > 1 ? fmt::format("   {} layers of {}", grouped(layers),
+                                    grouped(runs.begin()->second.second))
+                      : "";
+  }
 };
 
 void addParameters(mlir::ModuleOp spec, std::string &out) {
@@ -72,18 +87,15 @@ void addParameters(mlir::ModuleOp spec, std::string &out) {
       order.push_back(name);
     Group &group = groups[name];
     group.count += layers * size;
-    // Runs of one stack hold the same parameter for different layers.
-    group.perLayer = group.layers && group.layers != layers ? 0 : group.perLayer + size;
-    group.layers = layers;
+    auto &[count, perLayer] = group.runs[repeat];
+    count = layers;
+    perLayer += size;
     total += layers * size;
   });
   out += fmt::format("parameters   {}\n", grouped(total));
   for (const std::string &name : order) {
     const Group &group = groups[name];
-    out += fmt::format("  {:<18} {:>16}", name, grouped(group.count));
-    if (group.layers > 1 && group.perLayer)
-      out += fmt::format("   {} layers of {}", grouped(group.layers), grouped(group.perLayer));
-    out += '\n';
+    out += fmt::format("  {:<18} {:>16}{}\n", name, grouped(group.count), group.perLayer());
   }
 }
 
