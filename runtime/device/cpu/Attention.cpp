@@ -1,5 +1,5 @@
-// Attention: tasks are (sequence, head, queries) forward and (sequence, key head) backward.
-// No two tasks write the same number, so there are no atomics and no order to depend on.
+// Attention: tasks are (sequence, head, queries) forward and (sequence, key head) or blocks
+// backward. No two tasks write the same number, so there are no atomics and no order to depend on.
 #include "device/cpu/Attention.h"
 
 #include <algorithm>
@@ -12,6 +12,8 @@ namespace {
 
 // Queries of one forward task: each packed block of keys serves so many.
 constexpr int64_t taskQueries = 256;
+// With fewer (sequence, key head) pairs than this, threads would wait in the backward pass.
+constexpr int64_t fewKeyHeads = 4;
 
 float dot(const float *x, const float *y, int64_t size) {
   float total = 0;
@@ -88,6 +90,28 @@ void attendGradPlain(const AttentionCall &call, int64_t sequence, int64_t kvHead
       attendGradRow(call, sequence, head, t);
 }
 
+// Few key heads: blocks of keys and blocks of queries are tasks of their own, at the price of
+// computing the scores twice.
+void attendGradByBlocks(const AttentionCall &call, Pool &pool, const MicroKernel &kernel,
+                        const Workspace &workspace) {
+  const int64_t blocks = (call.time + attentionBlock - 1) / attentionBlock;
+  const int64_t keyTasks = call.batch * call.kvHeads * blocks;
+  const int64_t queryTasks = call.batch * call.heads * blocks;
+  pool.forEach(keyTasks + queryTasks, 1, [&](int64_t lo, int64_t hi) {
+    for (int64_t task = lo; task < hi; ++task) {
+      const bool keys = task < keyTasks;
+      const int64_t index = keys ? task : task - keyTasks;
+      const int64_t first = index % blocks * attentionBlock, head = index / blocks;
+      if (keys)
+        kernel.attendGrad(call, head / call.kvHeads, head % call.kvHeads, first,
+                          std::min(attentionBlock, call.time - first), false, workspace.lane());
+      else
+        kernel.attendGradQueries(call, head / call.heads, head % call.heads, first,
+                                 workspace.lane());
+    }
+  });
+}
+
 } // namespace
 
 int64_t lnx::attentionLaneFloats(const MicroKernel &kernel) {
@@ -119,13 +143,16 @@ void lnx::attend(const AttentionCall &call, Pool &pool, const MicroKernel &kerne
 
 void lnx::attendGrad(const AttentionCall &call, Pool &pool, const MicroKernel &kernel,
                      const Workspace &workspace) {
-  pool.forEach(call.batch * call.kvHeads, 1, [&](int64_t lo, int64_t hi) {
+  const int64_t keyHeads = call.batch * call.kvHeads;
+  if (keyHeads < fewKeyHeads && call.size <= attentionLargestSize)
+    return attendGradByBlocks(call, pool, kernel, workspace);
+  pool.forEach(keyHeads, 1, [&](int64_t lo, int64_t hi) {
     for (int64_t task = lo; task < hi; ++task) {
       const int64_t sequence = task / call.kvHeads, kvHead = task % call.kvHeads;
       if (call.size > attentionLargestSize)
         attendGradPlain(call, sequence, kvHead);
       else
-        kernel.attendGrad(call, sequence, kvHead, workspace.lane());
+        kernel.attendGrad(call, sequence, kvHead, 0, call.time, true, workspace.lane());
     }
   });
 }

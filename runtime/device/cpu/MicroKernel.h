@@ -56,10 +56,15 @@ struct MicroKernel {
   // One task of attention forward: `queries` query rows from row `first` of one (batch, head).
   void (*attend)(const AttentionCall &call, int64_t sequence, int64_t head, int64_t first,
                  int64_t queries, float *workspace);
-  // One task of attention backward: all query heads of one (batch, key head).
-  void (*attendGrad)(const AttentionCall &call, int64_t sequence, int64_t kvHead, float *workspace);
+  // One task of attention backward: dk and dv of the keys [first, first + keys) of one key head,
+  // and dq of all its query heads where `queries` is set; the keys are then all there are.
+  void (*attendGrad)(const AttentionCall &call, int64_t sequence, int64_t kvHead, int64_t first,
+                     int64_t keys, bool queries, float *workspace);
+  // dq alone, of the block of query rows that starts at `first`.
+  void (*attendGradQueries)(const AttentionCall &call, int64_t sequence, int64_t head,
+                            int64_t first, float *workspace);
   int64_t (*attendFloats)();     // workspace of one attend task
-  int64_t (*attendGradFloats)(); // workspace of one attendGrad task
+  int64_t (*attendGradFloats)(); // workspace of one attendGrad or attendGradQueries task
 
   // Independent multiply-adds on registers; returns how many floating-point operations it did.
   double (*peak)(int64_t rounds);
