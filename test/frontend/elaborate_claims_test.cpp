@@ -188,6 +188,28 @@ TEST(ElaborateErrors, BoundThatIsATensor) {
             "                     ^\n");
 }
 
+// Definitions may call each other in a row of any length that fits the smallest stack we run on.
+TEST(ElaborateErrors, NestedTooDeeply) {
+  std::string text = "def d0(x) = x + x\n";
+  for (int i = 1; i < 2000; ++i)
+    text += "def d" + std::to_string(i) + "(x) = d" + std::to_string(i - 1) + "(x)\n";
+  text += "model m() {\n  param E : [4, 4] ~ ones\n  return d1999(E[tokens])\n}\n";
+  EXPECT_EQ(messagesOf(text), "m.lnx:502:15: error: definitions are nested too deeply here\n"
+                              "    def d501(x) = d500(x)\n"
+                              "                  ^~~~\n"
+                              "m.lnx:503:15: note: 'd501' is called here\n");
+}
+
+// A sum as long as the parser takes it is no problem in a block.
+TEST(ElaborateErrors, LongSums) {
+  std::string sum = "x";
+  for (int i = 0; i < 1000; ++i)
+    sum += " + x";
+  EXPECT_EQ(messagesOf("def b(x, l, depth, heads) {\n  x <- " + sum +
+                       "\n  return x\n}\nmodel m = gpt2(block = b, depth = 2)\n"),
+            "");
+}
+
 TEST(ElaborateErrors, ExpandsForever) {
   EXPECT_EQ(messagesOf(doubled() + "model m(depth = 3) {\n"
                                    "  param E : [10, 4] ~ ones\n"
