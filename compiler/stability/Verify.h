@@ -1,0 +1,49 @@
+// Verify: from a module at level spec to a verdict for each property, with everything it rests on.
+// The only entry of the verifier; the report prints what it returns.
+#ifndef LNX_COMPILER_STABILITY_VERIFY_H
+#define LNX_COMPILER_STABILITY_VERIFY_H
+
+#include "compiler/stability/Verdict.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace mlir::lnx::stability {
+
+struct VerifyOptions {
+  /// The same model at another depth, for growth classes; may be null, or give null for a depth
+  /// that the model cannot have. Then classes come from the tables of this depth alone.
+  std::function<OwningOpRef<ModuleOp>(int64_t depth)> atDepth;
+};
+
+/// One `check` of the model and its outcome.
+struct CheckOutcome {
+  std::string text; ///< as the user wrote it: "forward.growth <= linear"
+  std::string property;
+  Word word = Word::unknown; ///< PROVED where the check holds
+  std::string reason;        ///< one line: the number or the class compared with the bound
+  std::optional<Location> where;
+};
+
+struct Report {
+  std::string model;
+  int64_t depth = 0; ///< layers of all stacks together
+  int64_t width = 0; ///< features of the last stack's stream
+  std::vector<std::string>
+      normalForm; ///< "layers 1..12: x <- x + 0.1*norm(f(norm(x)))", a line a step
+  std::vector<std::string> assumptions; ///< all of the model, as the user wrote them
+  std::vector<std::string> laws;        ///< laws a verdict relied on
+  std::vector<Verdict> verdicts;        ///< in the order of Properties.def
+  std::vector<Remark> hazards;
+  std::vector<CheckOutcome> checks;
+};
+
+/// Fails only after a diagnostic: an assumption that contradicts another, or is not a number.
+FailureOr<Report> verify(ModuleOp spec, const VerifyOptions &options);
+
+} // namespace mlir::lnx::stability
+
+#endif
