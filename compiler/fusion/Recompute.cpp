@@ -17,13 +17,12 @@ struct Cone {
 /// The choices for one unit.
 class UnitRecompute {
 public:
-  UnitRecompute(Units &units, unsigned id) : units(units), id(id), unit(units[id]) {}
+  UnitRecompute(Units &units, unsigned id)
+      : units(units), id(id), unit(units[id]), own(unit.ops.begin(), unit.ops.end()) {}
   void run();
 
 private:
-  bool isMember(Operation *op) const {
-    return llvm::is_contained(unit.ops, op) || copies.contains(op);
-  }
+  bool isMember(Operation *op) const { return own.contains(op) || copies.contains(op); }
   bool isWhole(Value value) const { return RowSpace::of(value.getType()) == unit.space; }
   void collectReads();
   bool isForThisUnit(Value value) const;
@@ -36,6 +35,7 @@ private:
   Units &units;
   unsigned id;
   Unit &unit;
+  llvm::DenseSet<Operation *> own;
   llvm::SetVector<Operation *> copies;
   llvm::SetVector<Value> reads; ///< values of other units and from outside
 };

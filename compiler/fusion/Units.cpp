@@ -8,7 +8,7 @@ using namespace mlir::lnx;
 
 unsigned Units::add(Operation *op, std::optional<RowSpace> space, ValueRange values) {
   unsigned id = units.size();
-  units.push_back({{op}, {}, std::move(space), {}, {}, id});
+  units.push_back({{op}, {}, std::move(space), {}, {}, id, sumsOverRows(op)});
   parent.push_back(id);
   needs.emplace_back(values);
   unitOf[op] = id;
@@ -64,6 +64,8 @@ bool Units::reachesThroughOthers(unsigned from, unsigned to) const {
 }
 
 bool Units::needsSumOf(const Unit &user, unsigned producer) const {
+  if (!units[producer].hasSums)
+    return false;
   for (Operation *op : user.ops)
     for (Value value : needsOf(op))
       if (Operation *definition = value.getDefiningOp())
@@ -85,10 +87,13 @@ bool Units::tryMerge(unsigned a, unsigned b) {
   parent[b] = a;
   kept.space = std::move(space);
   kept.position = std::max(kept.position, gone.position);
+  kept.hasSums |= gone.hasSums;
+  bool isSorted = unitOf.lookup(kept.ops.back()) < unitOf.lookup(gone.ops.front());
   kept.ops.append(gone.ops);
   // Program order is an order of dependence inside the group.
-  llvm::sort(kept.ops,
-             [&](Operation *x, Operation *y) { return unitOf.lookup(x) < unitOf.lookup(y); });
+  if (!isSorted)
+    llvm::sort(kept.ops,
+               [&](Operation *x, Operation *y) { return unitOf.lookup(x) < unitOf.lookup(y); });
   kept.before.append(gone.before);
   kept.after.append(gone.after);
   gone = {};

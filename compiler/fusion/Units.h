@@ -17,6 +17,7 @@ struct Unit {
   std::optional<RowSpace> space;         ///< of a rows group that others may join
   llvm::SmallVector<unsigned> before, after;
   unsigned position = 0; ///< of the last operation
+  bool hasSums = false;  ///< some operation sums over rows
 };
 
 /// The units of a block, added in program order.
