@@ -34,14 +34,12 @@ std::optional<size_t> readNumber(const char *path, const char *key) {
   return result;
 }
 
-// Bytes that can be used without being killed, as far as the system tells.
-size_t availableBytes() {
+} // namespace
+
+size_t lnx::availableMemory() {
   size_t available = std::numeric_limits<size_t>::max();
   if (auto kibibytes = readNumber("/proc/meminfo", "MemAvailable:"))
-    available = *kibibytes * 1024;
-  if (auto swap = readNumber("/proc/meminfo", "SwapFree:"))
-    if (available != std::numeric_limits<size_t>::max())
-      available += *swap * 1024;
+    available = (*kibibytes + readNumber("/proc/meminfo", "SwapFree:").value_or(0)) * 1024;
   auto limit = readNumber("/sys/fs/cgroup/memory.max", "");
   auto used = readNumber("/sys/fs/cgroup/memory.current", "");
   if (limit && used && *limit > *used && *limit - *used < available)
@@ -49,13 +47,11 @@ size_t availableBytes() {
   return available;
 }
 
-std::string mebibytes(size_t bytes) {
+std::string lnx::mebibytes(size_t bytes) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f MiB", static_cast<double>(bytes) / (1 << 20));
   return text;
 }
-
-} // namespace
 
 std::optional<size_t> lnx::checkedProduct(std::initializer_list<int64_t> factors) {
   size_t product = 1;
@@ -70,11 +66,6 @@ Result<Block> Block::reserve(size_t bytes, const char *purpose) {
   Block block;
   if (bytes == 0)
     return block;
-  size_t available = availableBytes();
-  if (bytes > available)
-    return Error{std::string(purpose) + " need " + mebibytes(bytes) + " of memory, " +
-                     mebibytes(available) + " are available",
-                 Exit::io};
   void *start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED)

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace lnx {
@@ -16,10 +17,17 @@ namespace lnx {
 // Product of the factors, or nothing when one is negative or the product exceeds 2^62.
 std::optional<size_t> checkedProduct(std::initializer_list<int64_t> factors);
 
+// Bytes this process can use without being killed, as far as the system tells.
+size_t availableMemory();
+
+// "12.5 MiB".
+std::string mebibytes(size_t bytes);
+
 class Block {
 public:
   Block() = default;
-  // `purpose` names the memory in the error: "parameters and optimizer state".
+  // Address space; the system gives the memory when it is first written. `purpose` names it in the
+  // error: "parameters and optimizer state".
   static Result<Block> reserve(size_t bytes, const char *purpose);
   Block(Block &&other) noexcept
       : start(std::exchange(other.start, nullptr)), length(std::exchange(other.length, 0)) {}

@@ -141,6 +141,20 @@ struct Session::State {
   }
 };
 
+// Why the machine cannot hold a session of these sizes, if it cannot.
+static std::optional<Error> checkMemory(const SessionOptions &options, size_t state,
+                                        size_t scratch) {
+  const size_t available = availableMemory();
+  if (state <= available && scratch <= available - state)
+    return std::nullopt;
+  return Error{"batch " + std::to_string(options.batch) + " of time " +
+                   std::to_string(options.time) + " needs " + mebibytes(state + scratch) +
+                   " of memory (" + mebibytes(state) + " for parameters, gradients and moments, " +
+                   mebibytes(scratch) + " for activations), " + mebibytes(available) +
+                   " are available",
+               Exit::io};
+}
+
 Session::Session(std::unique_ptr<State> state) : state(std::move(state)) {}
 Session::Session(Session &&) noexcept = default;
 Session &Session::operator=(Session &&) noexcept = default;
@@ -161,13 +175,15 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
     return Error{"batch " + std::to_string(options.batch) + " of time " +
                      std::to_string(options.time) + " needs more memory than can be counted",
                  Exit::io};
+  if (auto error = checkMemory(options, *stateBytes, *scratch))
+    return *error;
 
   auto state = std::make_unique<State>();
   Result<std::unique_ptr<Device>> device = createCpuDevice(options.threads);
   if (!device)
     return device.error();
   const std::pair<Block *, std::pair<size_t, const char *>> parts[] = {
-      {&state->arenas, {*stateBytes, "parameters, gradients and optimizer state"}},
+      {&state->arenas, {*stateBytes, "parameters, gradients and moments"}},
       {&state->scratch, {*scratch, "activations of the micro-batch"}},
       {&state->results, {*results, "logits"}}};
   for (const auto &[block, request] : parts) {

@@ -199,8 +199,9 @@ TEST(Session, RefusesImpossibleOptions) {
   auto unbounded = makeSession({.batch = int64_t{1} << 40, .time = 8});
   ASSERT_FALSE(unbounded);
   EXPECT_EQ(unbounded.error().exit, Exit::io);
-  EXPECT_EQ(unbounded.error().message.find("activations of the micro-batch need 201326592.0 MiB of "
-                                           "memory, "),
+  EXPECT_EQ(unbounded.error().message.find(
+                "batch 1099511627776 of time 8 needs 201326592.0 MiB of memory (0.0 MiB for "
+                "parameters, gradients and moments, 201326592.0 MiB for activations), "),
             0u)
       << unbounded.error().message;
   auto uncountable = makeSession({.batch = int64_t{1} << 60, .time = 8});

@@ -104,7 +104,8 @@ void attendGradByBlocks(const AttentionCall &call, Pool &pool, const MicroKernel
       const int64_t first = index % blocks * attentionBlock, head = index / blocks;
       if (keys)
         kernel.attendGrad(call, head / call.kvHeads, head % call.kvHeads, first,
-                          std::min(attentionBlock, call.time - first), false, workspace.lane());
+                          std::min(attentionBlock, call.time - first), /*queries=*/false,
+                          workspace.lane());
       else
         kernel.attendGradQueries(call, head / call.heads, head % call.heads, first,
                                  workspace.lane());
@@ -152,7 +153,7 @@ void lnx::attendGrad(const AttentionCall &call, Pool &pool, const MicroKernel &k
       if (call.size > attentionLargestSize)
         attendGradPlain(call, sequence, kvHead);
       else
-        kernel.attendGrad(call, sequence, kvHead, 0, call.time, true, workspace.lane());
+        kernel.attendGrad(call, sequence, kvHead, 0, call.time, /*queries=*/true, workspace.lane());
     }
   });
 }

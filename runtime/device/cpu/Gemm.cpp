@@ -132,7 +132,8 @@ void multiplyRows(const GemmCall &call, Pool &pool, const MicroKernel &kernel,
           continue;
         }
         kernel.packB(steps, call.n - j, b.from(p, j), panel);
-        kernel.rows(call.m, steps, a.from(0, p), panel, kernel.nr, false, narrow, kernel.nr);
+        kernel.rows(call.m, steps, a.from(0, p), panel, kernel.nr, /*accumulate=*/false, narrow,
+                    kernel.nr);
         for (int64_t i = 0; i < call.m; ++i)
           for (int64_t column = j; column < call.n; ++column) {
             float &c = call.c[i * call.ldc + column];
