@@ -1,6 +1,5 @@
 // ElaborateMessages: where an error is shown, and the notes that explain its numbers.
 #include "frontend/Elaborator.h"
-#include "frontend/Prelude.h"
 #include "frontend/Printer.h"
 
 namespace lnx::spec {

@@ -1,97 +1,7 @@
-// ElaborateModel: which model, with which numbers; presets derive from models by calls.
+// ElaborateModel: presets derive from models by calls; arguments find their models and blocks.
 #include "frontend/Elaborator.h"
-#include "frontend/Parser.h"
-#include "frontend/Prelude.h"
-#include "frontend/Printer.h"
-
-#include "mlir/IR/Verifier.h"
 
 namespace lnx::spec {
-
-Elaborator::Elaborator(const ast::File &file, const ElaborateOptions &options,
-                       mlir::MLIRContext &context, Diagnostics &diagnostics)
-    : file(file), options(options), context(context), diagnostics(diagnostics), builder(&context) {
-  context.loadDialect<ir::LnxDialect>();
-}
-
-mlir::OwningOpRef<mlir::ModuleOp> Elaborator::run() {
-  if (file.source)
-    diagnostics.retain(file.source);
-  prelude = parsePrelude(diagnostics);
-  for (const ast::FilePtr &part : prelude)
-    collect(*part, /*isUsers=*/false);
-  collect(file, /*isUsers=*/true);
-  if (diagnostics.hasErrors())
-    return {};
-  const ast::Decl *decl = chooseModel();
-  if (!decl)
-    return {};
-  mlir::OwningOpRef<mlir::ModuleOp> module =
-      mlir::ModuleOp::create(place(decl->name.location), decl->name.text);
-  builder.setInsertionPointToEnd(module->getBody());
-  auto op = ir::ModelOp::create(builder, place(decl->name.location), decl->name.text, 0, {});
-  module->setSymName(std::nullopt);
-  modelBlock =
-      op.getBodyRegion().empty() ? &op.getBodyRegion().emplaceBlock() : &op.getBodyRegion().front();
-  builder.setInsertionPointToEnd(modelBlock);
-  const Value logits = model(*decl, settings(), Location());
-  if (diagnostics.hasErrors() || logits.isPoison())
-    return {};
-  const Tensor *tensor = logits.as<Tensor>();
-  if (!tensor || tensor->isIds() || !tensor->hasRows() || tensor->features().size() != 1) {
-    diagnostics.error(
-        decl->name.location,
-        "a model returns logits, one row of the vocabulary's size for each position; '" +
-            decl->name.text + "' returns " + describe(logits));
-    return {};
-  }
-  checkVocabulary(logits, tensor->features()[0]);
-  checkLookups(logits, tensor->features()[0]);
-  ir::ReturnOp::create(builder, place(logits.origin()), tensor->value);
-  op.setContext(contextLength.value_or(0));
-  llvm::SmallVector<mlir::NamedAttribute> attrs;
-  for (const auto &[name, attr] : settingAttrs)
-    attrs.push_back(builder.getNamedAttr(name, attr));
-  op.setSettingsAttr(builder.getDictionaryAttr(attrs));
-  checkPaths(op);
-  if (diagnostics.hasErrors())
-    return {};
-  assert(mlir::succeeded(mlir::verify(*module)) && "the elaborator builds valid IR");
-  return module;
-}
-
-const ast::Decl *Elaborator::chooseModel() {
-  const ast::Decl *last = nullptr;
-  for (const ast::DeclPtr &decl : file.decls)
-    if (decl->isModel())
-      last = decl.get();
-  if (options.model.empty()) {
-    if (!last)
-      diagnostics.error("'" + (file.source ? file.source->name() : std::string("the file")) +
-                        "' has no model");
-    return last;
-  }
-  if (const ast::Decl *named = findDecl(options.model, ast::DeclKind::Model))
-    return named;
-  std::vector<std::string> names;
-  for (const auto *table : {&usersModels, &preludeModels})
-    for (const auto &[name, decl] : *table)
-      names.push_back(name);
-  suggest(diagnostics.error("there is no model '" + options.model + "'"), options.model, names);
-  return nullptr;
-}
-
-std::vector<ModelArgument> Elaborator::settings() {
-  std::vector<ModelArgument> args;
-  for (const auto &[name, text] : options.settings) {
-    const auto source = std::make_shared<const Source>("--set " + name, text);
-    diagnostics.retain(source);
-    const Location all(source.get(), source->begin(), uint32_t(text.size()));
-    if (ast::ExprPtr expr = parseExpr(source, diagnostics))
-      args.push_back({{name, all}, std::nullopt, std::move(expr)});
-  }
-  return args;
-}
 
 Value Elaborator::model(const ast::Decl &decl, std::vector<ModelArgument> args, Location at) {
   if (diagnostics.hasErrors() || !mayEnter(decl, at))
@@ -109,7 +19,7 @@ Value Elaborator::model(const ast::Decl &decl, std::vector<ModelArgument> args, 
       keepSettings(callee);
       result = callBase(*decl.value, std::move(args), /*withForwards=*/true);
     } else {
-      passToBlocks(callee, std::move(args));
+      passRest(callee, std::move(args));
       keepSettings(callee);
       callee.scopes.emplace_back();
       runBody(*decl.body);
@@ -188,9 +98,30 @@ const ast::Decl *Elaborator::modelCall(const ast::Expr &expr) const {
   return findDecl(*callee, ast::DeclKind::Model);
 }
 
-/// What a model does not declare goes to each of its blocks that does, else to the model it
-/// returns.
-void Elaborator::passToBlocks(Frame &callee, std::vector<ModelArgument> args) {
+/// Hands one argument to every block that declares it; false when none does.
+bool Elaborator::passToBlocks(Frame &callee, const ModelArgument &arg) {
+  bool isTaken = false;
+  for (auto &[name, binding] : callee.scopes.front()) {
+    const Function *function = binding.value.as<Function>();
+    if (!function || !takes(*function, arg.name.text))
+      continue;
+    isTaken = true;
+    std::vector<NamedValue> extras;
+    if (function->extras)
+      extras = *function->extras;
+    const Value value = arg.value ? *arg.value : evaluate(arg.expr);
+    extras.push_back({arg.name, value});
+    if (const Number *number = value.as<Number>())
+      settingAttrs[arg.name.text] = numberAttr(*number);
+    Function block = *function;
+    block.extras = std::make_shared<const std::vector<NamedValue>>(std::move(extras));
+    binding.value = Value(std::move(block), binding.value.origin());
+  }
+  return isTaken;
+}
+
+/// What a model does not declare goes to its blocks, else to the model it returns.
+void Elaborator::passRest(Frame &callee, std::vector<ModelArgument> args) {
   std::vector<std::string> names, blocks;
   for (const auto &[name, binding] : callee.scopes.front()) {
     names.push_back(name);
@@ -202,24 +133,7 @@ void Elaborator::passToBlocks(Frame &callee, std::vector<ModelArgument> args) {
     }
   }
   for (ModelArgument &arg : args) {
-    bool isTaken = false;
-    for (auto &[name, binding] : callee.scopes.front()) {
-      const Function *function = binding.value.as<Function>();
-      if (!function || !takes(*function, arg.name.text))
-        continue;
-      isTaken = true;
-      std::vector<NamedValue> extras;
-      if (function->extras)
-        extras = *function->extras;
-      const Value value = arg.value ? *arg.value : evaluate(arg.expr);
-      extras.push_back({arg.name, value});
-      if (const Number *number = value.as<Number>())
-        settingAttrs[arg.name.text] = numberAttr(*number);
-      Function block = *function;
-      block.extras = std::make_shared<const std::vector<NamedValue>>(std::move(extras));
-      binding.value = Value(std::move(block), binding.value.origin());
-    }
-    if (isTaken)
+    if (passToBlocks(callee, arg))
       continue;
     if (returnsModel(*callee.decl->body)) {
       pending.push_back(std::move(arg));
@@ -272,11 +186,7 @@ Value Elaborator::callBase(const ast::Expr &expr, std::vector<ModelArgument> ove
   const ast::Decl *base = findDecl(name, ast::DeclKind::Model);
   if (!base) {
     Diagnostic &diagnostic = error(call.callee->location, "there is no model '" + name + "'");
-    std::vector<std::string> names;
-    for (const auto *table : {&usersModels, &preludeModels})
-      for (const auto &[text, decl] : *table)
-        names.push_back(text);
-    suggest(diagnostic, name, names);
+    suggest(diagnostic, name, modelNames());
     return {};
   }
   std::vector<ModelArgument> args;
@@ -312,48 +222,4 @@ void Elaborator::keepContext(const Value &value) {
   contextSet = value.origin();
 }
 
-/// `vocab` is the number of logits, or fewer when those are padded.
-void Elaborator::checkVocabulary(const Value &logits, int64_t count) {
-  const auto found = settingAttrs.find("vocab");
-  const auto vocab = found == settingAttrs.end() ? mlir::IntegerAttr()
-                                                 : mlir::dyn_cast<mlir::IntegerAttr>(found->second);
-  if (vocab && count < vocab.getInt())
-    diagnostics.error(logits.origin(), "logits are [" + std::to_string(count) +
-                                           "], fewer than 'vocab', which is " +
-                                           std::to_string(vocab.getInt()));
-}
-
-/// Each id has its row; a model that does not name its context has that of its shortest table.
-void Elaborator::checkLookups(const Value &logits, int64_t vocabulary) {
-  std::set<std::pair<const Source *, uint32_t>> seen; // runs of layers share a body
-  if (!contextLength)
-    for (const Lookup &lookup : lookups)
-      if (lookup.isByPosition)
-        contextLength = std::min(contextLength.value_or(lookup.rows), lookup.rows);
-  for (const Lookup &lookup : lookups) {
-    const int64_t needed = lookup.isByPosition ? *contextLength : vocabulary;
-    if (lookup.rows >= needed || !seen.insert({lookup.index.source(), lookup.index.begin()}).second)
-      continue;
-    const std::string rows =
-        "'" + lookup.table + "' has " + std::to_string(lookup.rows) + " rows, ";
-    if (lookup.isByPosition)
-      diagnostics
-          .error(lookup.index,
-                 rows + "a context of " + std::to_string(needed) + " positions needs one for each")
-          .note(contextSet, "'context' is " + std::to_string(needed) + " here");
-    else
-      diagnostics
-          .error(lookup.index,
-                 rows + "a vocabulary of " + std::to_string(needed) + " tokens needs one for each")
-          .note(logits.origin(), "the logits are [" + std::to_string(needed) + "]");
-  }
-}
-
 } // namespace lnx::spec
-
-namespace lnx {
-mlir::OwningOpRef<mlir::ModuleOp> elaborate(const ast::File &file, const ElaborateOptions &options,
-                                            mlir::MLIRContext &context, Diagnostics &diagnostics) {
-  return spec::Elaborator(file, options, context, diagnostics).run();
-}
-} // namespace lnx

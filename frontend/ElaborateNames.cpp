@@ -2,7 +2,6 @@
 // The order: names of the def or model, formals of the model, definitions, builtins.
 #include "frontend/Builtins.h"
 #include "frontend/Elaborator.h"
-#include "frontend/Prelude.h"
 
 namespace lnx::spec {
 
@@ -15,6 +14,12 @@ void Elaborator::collect(const ast::File &from, bool isUsers) {
       diagnostics.error(decl->name.location, "'" + decl->name.text + "' is defined twice")
           .note(at->second->name.location, "first defined here");
   }
+}
+
+bool Elaborator::isPrelude(const Location &location) const {
+  return location.source() && llvm::any_of(prelude, [&](const ast::FilePtr &part) {
+           return part->source.get() == location.source();
+         });
 }
 
 const ast::Decl *Elaborator::findDecl(std::string_view name, ast::DeclKind kind) const {

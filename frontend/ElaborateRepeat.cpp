@@ -101,16 +101,45 @@ void Elaborator::repeat(const ast::Stmt &stmt, const ast::Repeat &node) {
   }
 }
 
+/// The body of one run inside its repeat; false when an error or a condition broke it off.
+bool Elaborator::runBodyOf(ir::RepeatOp op, const ast::Repeat &node, Run &run,
+                           const std::vector<Binding *> &streams) {
+  const std::string path = std::exchange(frame->path, "");
+  const auto taken = std::exchange(frame->taken, std::make_shared<std::set<std::string>>());
+  std::vector<Scalar> layers;
+  for (int64_t i = 0; i < run.count; ++i)
+    layers.push_back(run.first + i);
+  frame->scopes.emplace_back();
+  frame->scopes.back().emplace(
+      node.index.text, Binding{Value(Number(std::move(layers)), Location()), node.index.location});
+  mlir::OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(&op.getBodyRegion().front());
+  activeRun = &run;
+  runBody(node.body);
+  activeRun = nullptr;
+  leaveScope();
+  frame->path = path;
+  frame->taken = taken;
+  llvm::SmallVector<mlir::Value> yielded;
+  for (const Binding *stream : streams)
+    if (const Tensor *tensor = stream->value.as<Tensor>())
+      yielded.push_back(tensor->value);
+  if (run.splitAt || yielded.size() != streams.size())
+    return false;
+  ir::YieldOp::create(builder, op.getLoc(), yielded);
+  return true;
+}
+
 /// False when the run has to be split and elaborated again.
 bool Elaborator::runLayers(const ast::Stmt &stmt, const ast::Repeat &node, Run &run,
                            const std::vector<std::string> &streams, const std::string &scope) {
   llvm::SmallVector<mlir::Value> carries;
   std::vector<Binding *> bindings;
-  std::vector<Binding> before;
+  std::vector<Value> before;
   for (const std::string &name : streams) {
     bindings.push_back(findStream({name, node.index.location}));
-    before.push_back(*bindings.back());
-    if (const Tensor *tensor = before.back().value.as<Tensor>())
+    before.push_back(bindings.back()->value);
+    if (const Tensor *tensor = before.back().as<Tensor>())
       carries.push_back(tensor->value);
     else
       return true; // reported where it went wrong
@@ -120,34 +149,10 @@ bool Elaborator::runLayers(const ast::Stmt &stmt, const ast::Repeat &node, Run &
                                  mlir::TypeRange());
   run.layer = op.getLayer();
   for (size_t i = 0; i < bindings.size(); ++i)
-    bindings[i]->value = Value(op.getCarryArguments()[i], before[i].value.origin());
-  const std::string path = std::exchange(frame->path, "");
-  const auto taken = std::exchange(frame->taken, std::make_shared<std::set<std::string>>());
-  std::vector<Scalar> layers;
-  for (int64_t i = 0; i < run.count; ++i)
-    layers.push_back(run.first + i);
-  frame->scopes.emplace_back();
-  frame->scopes.back().emplace(
-      node.index.text, Binding{Value(Number(std::move(layers)), Location()), node.index.location});
-  llvm::SmallVector<mlir::Value> yielded;
-  {
-    mlir::OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToEnd(&op.getBodyRegion().front());
-    activeRun = &run;
-    runBody(node.body);
-    activeRun = nullptr;
-    for (Binding *binding : bindings)
-      if (const Tensor *tensor = binding->value.as<Tensor>())
-        yielded.push_back(tensor->value);
-    if (yielded.size() == bindings.size())
-      ir::YieldOp::create(builder, place(stmt.location), yielded);
-  }
-  leaveScope();
-  frame->path = path;
-  frame->taken = taken;
-  const bool isWhole = !run.splitAt && yielded.size() == bindings.size();
+    bindings[i]->value = Value(op.getCarryArguments()[i], before[i].origin());
+  const bool isWhole = runBodyOf(op, node, run, bindings);
   for (size_t i = 0; i < bindings.size(); ++i)
-    bindings[i]->value = run.splitAt ? before[i].value
+    bindings[i]->value = run.splitAt ? before[i]
                          : isWhole   ? Value(op.getCarryResults()[i], bindings[i]->value.origin())
                                      : Value();
   if (run.splitAt)

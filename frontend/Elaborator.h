@@ -124,6 +124,7 @@ private:
 
   // Names (ElaborateNames.cpp)
   void collect(const ast::File &file, bool isUsers);
+  bool isPrelude(const Location &location) const;
   const ast::Decl *findDecl(std::string_view name, ast::DeclKind kind) const;
   const Binding *findBinding(std::string_view name) const;
   Binding *findStream(const ast::Ident &name);
@@ -172,6 +173,8 @@ private:
   // Repeats (ElaborateRepeat.cpp)
   void repeat(const ast::Stmt &stmt, const ast::Repeat &node);
   void unroll(const ast::Stmt &stmt, const ast::Repeat &node, int64_t first, int64_t last);
+  bool runBodyOf(ir::RepeatOp op, const ast::Repeat &node, Run &run,
+                 const std::vector<Binding *> &streams);
   bool runLayers(const ast::Stmt &stmt, const ast::Repeat &node, Run &run,
                  const std::vector<std::string> &streams, const std::string &scope);
   std::vector<std::string> streamsOf(const ast::Body &body);
@@ -187,22 +190,27 @@ private:
   mlir::DictionaryAttr assumeArguments(const ast::Assume &node, llvm::StringRef formals);
   void checkPaths(mlir::Operation *model);
 
-  // Models (ElaborateModel.cpp)
+  // The whole (Elaborate.cpp)
   const ast::Decl *chooseModel();
+  std::vector<std::string> modelNames() const;
+  std::vector<ModelArgument> settings();
+  void finish(ir::ModelOp op, const ast::Decl &decl, const Value &logits);
+  void checkVocabulary(const Value &logits, int64_t count);
+  void checkLookups(const Value &logits, int64_t vocabulary);
+
+  // Models (ElaborateModel.cpp)
   Value model(const ast::Decl &decl, std::vector<ModelArgument> args, Location at);
   bool bindModel(Frame &frame, std::vector<ModelArgument> &args, Location at);
   bool returnsModel(const ast::Body &body) const;
   const ast::Decl *modelCall(const ast::Expr &expr) const;
-  void passToBlocks(Frame &frame, std::vector<ModelArgument> args);
+  bool passToBlocks(Frame &frame, const ModelArgument &arg);
+  void passRest(Frame &frame, std::vector<ModelArgument> args);
   Value callBase(const ast::Expr &expr, std::vector<ModelArgument> overriding, bool withForwards);
   void modelArguments(const ast::Decl &base, const ast::Call &call,
                       std::vector<ModelArgument> &args);
   const ast::Sig *sigOf(const ast::Decl &decl) const;
-  std::vector<ModelArgument> settings();
   void keepSettings(const Frame &frame);
   void keepContext(const Value &value);
-  void checkVocabulary(const Value &logits, int64_t count);
-  void checkLookups(const Value &logits, int64_t vocabulary);
 
   const ast::File &file;
   const ElaborateOptions &options;

@@ -4,27 +4,18 @@
 #include "frontend/Parser.h"
 #include "frontend/prelude/Texts.h"
 
-#include <cassert>
-
 namespace lnx {
-namespace {
-constexpr std::string_view folder = "prelude/";
-}
 
 std::vector<ast::FilePtr> parsePrelude(Diagnostics &diagnostics) {
   std::vector<ast::FilePtr> files;
   for (const PreludeText &text : preludeTexts) {
     const auto source =
-        std::make_shared<const Source>(std::string(folder) + text.name, std::string(text.text));
+        std::make_shared<const Source>(std::string("prelude/") + text.name, std::string(text.text));
     diagnostics.retain(source);
     if (ast::FilePtr file = parse(source, diagnostics))
       files.push_back(std::move(file));
   }
   return files;
-}
-
-bool isPrelude(const Location &location) {
-  return location.source() && location.source()->name().starts_with(folder);
 }
 
 } // namespace lnx

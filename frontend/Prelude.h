@@ -9,7 +9,4 @@ namespace lnx {
 /// The prelude's files, parsed. Each begins a fresh tree that the caller keeps alive.
 std::vector<ast::FilePtr> parsePrelude(Diagnostics &diagnostics);
 
-/// Whether a place lies in the prelude.
-bool isPrelude(const Location &location);
-
 } // namespace lnx
