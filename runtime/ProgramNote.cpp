@@ -1,8 +1,11 @@
 // ProgramNote: a reader of ELF headers that trusts no number it finds.
 // Every offset is checked against the size of the file before it is followed.
 #include "ProgramNote.h"
+#include "lnx/abi.h"
 
+#define XXH_STATIC_LINKING_ONLY // for the size of the state
 #include <elf.h>
+#include <xxhash.h>
 
 #include <cstring>
 #include <optional>
@@ -45,21 +48,20 @@ std::optional<ProgramNote> parseDescription(Bytes description) {
   return ProgramNote{*version, std::string(textAt(description, 4))};
 }
 
-// Our note among the notes of one segment.
-std::optional<ProgramNote> findNote(Bytes notes) {
+// The content of our note of this type among the notes of one segment.
+std::optional<Bytes> findNote(Bytes notes, uint32_t type) {
   uint64_t offset = 0;
   while (auto header = readAt<Elf64_Nhdr>(notes, offset)) {
     uint64_t name = offset + sizeof *header;
     uint64_t description = name + (uint64_t{header->n_namesz} + 3) / 4 * 4;
-    if (header->n_type == 1 && header->n_namesz == 4 && textAt(notes, name) == "lnx")
-      if (auto bytes = part(notes, description, header->n_descsz))
-        return parseDescription(*bytes);
+    if (header->n_type == type && header->n_namesz == 4 && textAt(notes, name) == "lnx")
+      return part(notes, description, header->n_descsz);
     offset = description + (uint64_t{header->n_descsz} + 3) / 4 * 4;
   }
   return std::nullopt;
 }
 
-std::optional<ProgramNote> findNote(Bytes image, const Elf64_Ehdr &header) {
+std::optional<Bytes> findNote(Bytes image, const Elf64_Ehdr &header, uint32_t type) {
   for (uint64_t i = 0; i < header.e_phnum; ++i) {
     auto segment = readAt<Elf64_Phdr>(image, header.e_phoff + i * sizeof(Elf64_Phdr));
     if (!segment)
@@ -67,10 +69,26 @@ std::optional<ProgramNote> findNote(Bytes image, const Elf64_Ehdr &header) {
     if (segment->p_type != PT_NOTE)
       continue;
     if (auto notes = part(image, segment->p_offset, segment->p_filesz))
-      if (auto note = findNote(*notes))
+      if (auto note = findNote(*notes, type))
         return note;
   }
   return std::nullopt;
+}
+
+// Whether the file is as 'lnxc' wrote it: its checksum stands in a note and was taken with zeros
+// there. A file without that note was made by another tool.
+bool isWhole(Bytes image, const Elf64_Ehdr &header) {
+  auto seal = findNote(image, header, LNX_NOTE_CHECKSUM);
+  if (!seal || seal->size() != sizeof(uint64_t))
+    return true;
+  const uint64_t zero = 0;
+  Bytes behind(seal->data() + seal->size(), image.data() + image.size());
+  XXH3_state_t state; // NOLINT: reset initializes it
+  XXH3_64bits_reset(&state);
+  XXH3_64bits_update(&state, image.data(), image.size() - behind.size() - sizeof zero);
+  XXH3_64bits_update(&state, &zero, sizeof zero);
+  XXH3_64bits_update(&state, behind.data(), behind.size());
+  return XXH3_64bits_digest(&state) == readAt<uint64_t>(*seal, 0);
 }
 
 std::optional<Elf64_Shdr> section(Bytes image, const Elf64_Ehdr &header, uint64_t index) {
@@ -152,9 +170,12 @@ Result<ProgramNote> lnx::readProgramNote(Bytes image, std::string_view symbol) {
     return Error{"is not a shared object"};
   if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_shentsize != sizeof(Elf64_Shdr))
     return Error{"has a damaged ELF header"};
-  auto note = findNote(image, *header);
+  auto description = findNote(image, *header, LNX_NOTE_PROGRAM);
+  auto note = description ? parseDescription(*description) : std::nullopt;
   if (!note)
     return Error{"has no lnx note, so it was not made by 'lnxc'"};
+  if (!isWhole(image, *header))
+    return Error{"is not as 'lnxc' wrote it: its checksum differs"};
   if (!exports(image, *header, symbol))
     return Error{"does not export '" + std::string(symbol) + "'"};
   return *note;

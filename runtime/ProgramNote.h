@@ -1,6 +1,6 @@
 // ProgramNote: what a model.so says about itself, read from its bytes before any of it runs.
-// The note is section .note.lnx: name "lnx", type 1, content u32 ABI version and the CPU as a
-// string.
+// Section .note.lnx has notes of name "lnx": type 1 with a u32 ABI version and the CPU as a string,
+// and type 2 with a checksum of the file.
 #ifndef LNX_RUNTIME_PROGRAMNOTE_H
 #define LNX_RUNTIME_PROGRAMNOTE_H
 
@@ -19,7 +19,7 @@ struct ProgramNote {
 };
 
 // Reads the note of an ELF image. Fails, with a phrase that completes "model.so ...", when it is
-// not a 64-bit x86 shared object, has no note, or does not export `symbol`.
+// not a 64-bit x86 shared object, has no note, is damaged, or does not export `symbol`.
 Result<ProgramNote> readProgramNote(std::span<const unsigned char> image, std::string_view symbol);
 
 // The first feature that `cpu` asks for and this machine lacks; empty when it has all. `cpu` is a

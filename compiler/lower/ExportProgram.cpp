@@ -303,18 +303,24 @@ static SmallVector<ConstantData::Field> parameterFields(ConstantData &data, Dict
           D::half(0)};
 }
 
-/// The note that the loader reads before it maps any code: ABI version and CPU.
+/// The notes that the loader reads before it maps any code: ABI version and CPU, and room for the
+/// checksum that is known once the file is linked.
 static void writeNote(ConstantData &data, StringRef cpu) {
   std::string note;
   auto word = [&](uint32_t value) { note.append(reinterpret_cast<const char *>(&value), 4); };
   word(4);
   word(static_cast<uint32_t>(4 + cpu.size() + 1));
-  word(1);
+  word(LNX_NOTE_PROGRAM);
   note.append("lnx\0", 4);
   word(LNX_ABI_VERSION);
   note.append(cpu.data(), cpu.size());
   note.push_back('\0');
   note.resize((note.size() + 3) / 4 * 4, '\0');
+  word(4);
+  word(sizeof(uint64_t));
+  word(LNX_NOTE_CHECKSUM);
+  note.append("lnx\0", 4);
+  note.append(sizeof(uint64_t), '\0');
   LLVM::GlobalOp global = data.bytes("lnx_note", note);
   global.setSection(".note.lnx");
   global.setAlignment(4);

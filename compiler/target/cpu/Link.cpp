@@ -10,7 +10,11 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
 
+#include "lnx/abi.h"
+
+#include <cstring>
 #include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -66,6 +70,24 @@ std::error_code copyInto(llvm::StringRef path, llvm::StringRef from) {
   return error;
 }
 
+/// Writes the checksum of the file, taken with zeros in its place, into the note that
+/// ExportProgram left for it.
+llvm::Error writeChecksum(llvm::StringRef path) {
+  auto file = llvm::WriteThroughMemoryBuffer::getFile(path);
+  if (!file)
+    return llvm::errorCodeToError(file.getError());
+  const uint32_t words[] = {4, sizeof(uint64_t), LNX_NOTE_CHECKSUM};
+  std::string header(reinterpret_cast<const char *>(words), sizeof words);
+  header.append("lnx\0", 4);
+  const llvm::StringRef content((*file)->getBufferStart(), (*file)->getBufferSize());
+  const size_t at = content.find(header);
+  if (at == llvm::StringRef::npos)
+    return llvm::Error::success(); // an object without the note
+  const uint64_t checksum = llvm::xxh3_64bits(content);
+  std::memcpy((*file)->getBufferStart() + at + header.size(), &checksum, sizeof checksum);
+  return llvm::Error::success();
+}
+
 } // namespace
 
 llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::StringRef path) {
@@ -102,6 +124,8 @@ llvm::Error lnx::linkShared(llvm::ArrayRef<llvm::StringRef> objects, llvm::Strin
   if (result.retCode != 0)
     return llvm::createStringError("cannot write '" + path +
                                    "': " + llvm::StringRef(messages).trim());
+  if (llvm::Error error = writeChecksum(temporary))
+    return error;
   if (std::error_code error =
           inPlace ? copyInto(path, temporary) : llvm::sys::fs::rename(temporary, path))
     return llvm::createStringError("cannot write '" + path + "': " + error.message());

@@ -19,6 +19,10 @@ extern "C" {
 /* The data symbol of a model.so: `const lnx_program lnx_program_v1`. */
 #define LNX_PROGRAM_SYMBOL "lnx_program_v1"
 
+/* Types of the notes called "lnx" in a model.so: what it needs, and the checksum of the file. */
+#define LNX_NOTE_PROGRAM 1
+#define LNX_NOTE_CHECKSUM 2
+
 /* Work on the items [lo, hi). `slots` holds one 8-byte slot per captured value: a pointer, an
  * int64_t, or the bits of a float in the low half. Each item is computed by exactly one call, and
  * how items are cut into calls depends on `grain` alone, never on the number of threads. */
