@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <numeric>
 #include <optional>
+#include <sstream>
 
 using namespace lnx;
 using namespace lnx::tool;
@@ -109,7 +110,9 @@ static Exit run(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &success) {
-    app.exit(success);
+    std::ostringstream page;
+    app.exit(success, page, page);
+    say(stdout, page.str());
     return Exit::done;
   } catch (const CLI::ParseError &error) {
     return refuse(app, error);
@@ -120,5 +123,8 @@ static Exit run(int argc, char **argv) {
 int main(int argc, char **argv) {
   // A reader that goes away must not end a training run.
   std::signal(SIGPIPE, SIG_IGN);
-  return static_cast<int>(run(argc, argv));
+  Exit exit = run(argc, argv);
+  if (std::optional<Error> lost = lostOutput(); lost && exit == Exit::done)
+    exit = fail(*lost);
+  return static_cast<int>(exit);
 }

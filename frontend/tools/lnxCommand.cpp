@@ -4,15 +4,26 @@
 #include "frontend/Compile.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fmt/format.h>
+#include <fstream>
 
 namespace lnx::tool {
 
+static int stdoutFailure = 0; // errno of the first
+
 void say(std::FILE *stream, const std::string &text) {
-  // Unchecked on purpose: a closed stream changes nothing about a run.
-  std::fwrite(text.data(), 1, text.size(), stream);
-  std::fflush(stream);
+  // A failure changes nothing about a run; it is told when the command ends.
+  bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+  if ((std::fflush(stream) != 0 || !written) && stream == stdout && stdoutFailure == 0)
+    stdoutFailure = errno;
+}
+
+std::optional<Error> lostOutput() {
+  if (stdoutFailure == 0 || stdoutFailure == EPIPE || stdoutFailure == EBADF)
+    return std::nullopt;
+  return Error{fmt::format("cannot write the output: {}", std::strerror(stdoutFailure)), Exit::io};
 }
 
 Exit fail(const Error &error) {
@@ -44,8 +55,16 @@ void addModelOptions(CLI::App &command, ModelChoice &choice) {
   command.add_option("--set", choice.settings, "NAME=VALUE of a parameter of the .lnx model");
 }
 
+// Compiled models may have any name; no .lnx file begins like one.
+static bool isCompiled(const std::string &path) {
+  char start[4] = {};
+  std::ifstream(path, std::ios::binary).read(start, sizeof start);
+  return path.ends_with(".so") || std::string_view(start, sizeof start) == "\x7f"
+                                                                           "ELF";
+}
+
 Result<Program> openModel(const ModelChoice &choice) {
-  if (choice.path.ends_with(".so")) {
+  if (isCompiled(choice.path)) {
     if (!choice.settings.empty())
       return Error{fmt::format("'{}' is compiled already, '--set' needs a .lnx file", choice.path),
                    Exit::usage};
@@ -136,11 +155,20 @@ Result<std::string> readText(const std::string &path) {
 void addTextOptions(CLI::App &command, TextChoice &choice) {
   command.add_option("--prompt", choice.prompt, "text to continue (default: a new line)");
   command.add_option("--temperature", choice.temperature, "0: always the most likely token")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--top-k", choice.topK, "only the k most likely tokens, 0: all")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+}
+
+std::optional<Error> checkTextOptions(const TextChoice &choice, const char *tokensName) {
+  if (!(choice.temperature >= 0) || std::isinf(choice.temperature))
+    return Error{fmt::format("'temperature' is {}, it must be a finite number of at least 0",
+                             choice.temperature),
+                 Exit::usage};
+  for (auto [name, value] : {std::pair{tokensName, choice.tokens}, std::pair{"top-k", choice.topK}})
+    if (value < 0)
+      return Error{fmt::format("'{}' is {}, it must be at least 0", name, value), Exit::usage};
+  return std::nullopt;
 }
 
 std::optional<Error> generate(Session &session, const Tokenizer &tokenizer,

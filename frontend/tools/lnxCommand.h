@@ -28,6 +28,8 @@ void addSample(CLI::App &app, Action &action);
 void addDemo(CLI::App &app, Action &action);
 
 void say(std::FILE *stream, const std::string &text);
+// Why something said on stdout is lost, such as a full disk; nothing when only its reader left.
+std::optional<Error> lostOutput();
 // Prints "error: message" and returns the exit code of the error.
 Exit fail(const Error &error);
 
@@ -71,6 +73,8 @@ struct TextChoice {
   uint64_t seed = 1;
 };
 void addTextOptions(CLI::App &command, TextChoice &choice);
+// `tokensName` is the option that says how many tokens.
+std::optional<Error> checkTextOptions(const TextChoice &choice, const char *tokensName);
 // Hands each piece of text over as soon as it is generated; the prompt is the first.
 std::optional<Error> generate(Session &session, const Tokenizer &tokenizer,
                               const TextChoice &choice, int64_t window,

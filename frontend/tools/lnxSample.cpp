@@ -55,7 +55,18 @@ static Result<Opened> open(const ReadCommand &options) {
   return Opened{std::move(*session), time};
 }
 
+static std::optional<Error> checkReadOptions(const ReadCommand &options) {
+  if (options.command->get_option("--time")->count() > 0 && options.time < 1)
+    return Error{fmt::format("'time' is {}, it must be at least 1", options.time), Exit::usage};
+  if (options.windows < 0)
+    return Error{fmt::format("'windows' is {}, it must be at least 0", options.windows),
+                 Exit::usage};
+  return checkTextOptions(options.text, "tokens");
+}
+
 static Exit runSample(const ReadCommand &options) {
+  if (auto error = checkReadOptions(options))
+    return fail(*error);
   auto tokenizer = openTokenizer(options.tokenizer, "");
   if (!tokenizer)
     return fail(tokenizer.error());
@@ -81,6 +92,8 @@ static Exit runSample(const ReadCommand &options) {
 }
 
 static Exit runEval(const ReadCommand &options) {
+  if (auto error = checkReadOptions(options))
+    return fail(*error);
   auto tokenizer = openTokenizerFor(options.tokenizer, options.dataPath);
   if (!tokenizer)
     return fail(tokenizer.error());
@@ -153,7 +166,6 @@ void addSample(CLI::App &app, Action &action) {
   addReadOptions(*command, *options);
   addTextOptions(*command, options->text);
   command->add_option("--tokens", options->text.tokens, "how many to generate")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->footer("Train and sample in one go with 'lnx train ... --sample 200'.\n"
                   "Examples:\n"

@@ -70,7 +70,7 @@ static void resolve(TrainCommand &options, const lnx_program &program) {
     train.schedule.warmup = std::min<int64_t>(100, train.steps / 10);
   if (!options.given("--eval-every"))
     train.evaluateEvery = std::max<int64_t>(1, train.steps / 10);
-  if (options.every <= 0)
+  if (!options.given("--log-every"))
     options.every = std::max<int64_t>(1, train.steps / 20);
   train.schedule.steps = train.steps;
   options.text.seed = train.seed;
@@ -200,6 +200,11 @@ static Exit trainInDirectory(const TrainCommand &options, Session &session, cons
 }
 
 static Exit runTrain(TrainCommand &options, const CommandLine &line) {
+  if (auto error = checkTextOptions(options.text, "sample"))
+    return fail(*error);
+  if (options.given("--log-every") && options.every < 1)
+    return fail(
+        {fmt::format("'log-every' is {}, it must be at least 1", options.every), Exit::usage});
   Result<Program> program = openModel(options.model);
   if (!program)
     return fail(program.error());

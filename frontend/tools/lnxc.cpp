@@ -229,7 +229,7 @@ int main(int argc, char **argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp &) {
     llvm::outs() << app.help();
-    return 0;
+    return int(flush(Exit::done));
   } catch (const CLI::ParseError &error) {
     return int(refuse(app, error));
   }
