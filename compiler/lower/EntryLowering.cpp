@@ -137,7 +137,7 @@ LogicalResult EntryLowering::lowerGroup(GroupOp group) {
     parts.inPlace |= where.inPlace;
   }
   if (!program.target || failed(program.target->lowerGroup(group, parts)))
-    lowerByReference(group, parts);
+    lowerOneByOne(group, parts, program.target);
   return success();
 }
 

@@ -3,6 +3,8 @@
 #include "compiler/target/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -146,7 +148,32 @@ static void writeResult(GroupBuffers &group, unsigned index, Value source) {
   loops.forEach(sizes, [&](ValueRange at) { loops.store(0, at, loops.load(source, at)); });
 }
 
-void lnx::lowerByReference(GroupOp group, GroupBuffers &buffers) {
+// Offers one operation of a declined group to the target as a group of its own.
+static LogicalResult lowerPiece(Target *target, GroupOp whole, Operation &op,
+                                const LoopBuilder &loops, const GroupBuffers &buffers) {
+  if (!target || llvm::hasSingleElement(whole.getBody().front().without_terminator()))
+    return failure();
+  OpBuilder detached(op.getContext());
+  OwningOpRef<GroupOp> piece = GroupOp::create(detached, op.getLoc(), op.getResultTypes(),
+                                               whole.getKindAttr(), /*inputs=*/ValueRange());
+  Block &body = piece->getBody().emplaceBlock();
+  IRMapping mapping;
+  for (Value operand : op.getOperands())
+    mapping.map(operand, body.addArgument(operand.getType(), op.getLoc()));
+  OpBuilder inner = OpBuilder::atBlockEnd(&body);
+  Operation *copy = inner.clone(op, mapping);
+  YieldOp::create(inner, op.getLoc(), copy->getResults());
+  GroupBuffers parts(buffers.builder, op.getLoc(), buffers.kernels);
+  parts.inputs = loops.operands;
+  parts.results = loops.results;
+  parts.accumulate = loops.accumulate;
+  parts.batch = buffers.batch;
+  parts.time = buffers.time;
+  parts.rows = buffers.rows;
+  return target->lowerGroup(*piece, parts);
+}
+
+void lnx::lowerOneByOne(GroupOp group, GroupBuffers &buffers, Target *target) {
   llvm::DenseMap<Value, Value> bufferOf;
   for (auto [argument, input] : llvm::zip_equal(group.getBody().getArguments(), buffers.inputs))
     bufferOf[argument] = input;
@@ -163,7 +190,8 @@ void lnx::lowerByReference(GroupOp group, GroupBuffers &buffers) {
   }
   for (Operation &op : group.getBody().front().without_terminator()) {
     LoopBuilder loops = prepareLoops(op, buffers, bufferOf, places);
-    cast<PrimitiveOpInterface>(op).lower(loops);
+    if (failed(lowerPiece(target, group, op, loops, buffers)))
+      cast<PrimitiveOpInterface>(op).lower(loops);
   }
   for (auto [index, value] : late)
     writeResult(buffers, index, bufferOf.lookup(value));

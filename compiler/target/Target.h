@@ -50,8 +50,9 @@ public:
   llvm::SmallVector<Value> inputs;    ///< one for each group input
   llvm::SmallVector<Value> results;   ///< one for each group result
   llvm::SmallVector<bool> accumulate; ///< results that add to what their buffer holds
-  /// Some results share their memory with an input of the same shape; only for groups of element-wise
-  /// operations. Element i of the result may be written once element i of every input has been read.
+  /// Some results share their memory with an input of the same shape; only for groups of
+  /// element-wise operations. Element i of the result may be written once element i of every input
+  /// has been read.
   bool inPlace = false;
   Value batch, time, rows; ///< index; rows = batch * time
 
@@ -98,9 +99,9 @@ std::unique_ptr<Target> createCpuTarget();
 /// for other names.
 FailureOr<std::unique_ptr<Target>> createTarget(llvm::StringRef name);
 
-/// The reference lowering: the group's operations one after another, each by its own `lower`, with
-/// a temporary for every value between them.
-void lowerByReference(GroupOp group, GroupBuffers &buffers);
+/// Lowers the group's operations one after another with a temporary for every value between them:
+/// each as a group of its own where `target`, if there is one, knows how, else by its own `lower`.
+void lowerOneByOne(GroupOp group, GroupBuffers &buffers, Target *target);
 
 } // namespace mlir::lnx
 
