@@ -3,9 +3,9 @@
 // Work is counted as PaLM does: 6 N + 12 L C T floating-point operations per token, N all
 // parameters. The peak is measured in the same run, on the same number of threads, before and
 // after.
+#include "Timing.h"
 #include "frontend/Compile.h"
 #include "lnx/runtime.h"
-#include "test/bench/Peak.h"
 
 #include <algorithm>
 #include <chrono>
@@ -31,8 +31,9 @@ const Shape shapes[] = {
      256, 6, 384},
 };
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+double peakOf(int threads) {
+  auto cpu = Cpu::create(threads);
+  return cpu ? measurePeak(**cpu, 0.3) : 0;
 }
 
 int train(const Shape &shape, int threads, int steps) {
@@ -52,14 +53,14 @@ int train(const Shape &shape, int threads, int steps) {
     ids[i] = int32_t((i * 7919 + i * i * 31) % (*program)->vocabulary);
   TokenBatch batch{std::span(ids).first(rows), std::span(ids).subspan(1), shape.batch, shape.time};
 
-  double before = bench::peakFlops(threads);
+  double before = peakOf(threads);
   double gradient = 1e30, update = 1e30, whole = 1e30, loss = 0;
   for (int step = 0; step < steps; ++step) {
-    double start = now();
+    double start = seconds();
     Result<double> result = session->gradient(batch);
-    double middle = now();
+    double middle = seconds();
     Result<UpdateReport> report = session->update({.rate = 1e-4f});
-    double end = now();
+    double end = seconds();
     if (!result || !report)
       return 1;
     loss = *result;
@@ -67,7 +68,7 @@ int train(const Shape &shape, int threads, int steps) {
     update = std::min(update, end - middle);
     whole = std::min(whole, end - start);
   }
-  double peak = std::max(before, bench::peakFlops(threads));
+  double peak = std::max(before, peakOf(threads));
 
   double parameters = 0;
   for (const ParameterView &view : session->parameters())
