@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 preset=${LNX_PRESET:-dev}
 tree=build/$preset
 
-packages=(cmake ninja-build ccache clang-22 clang-format-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools
+packages=(cmake ninja-build ccache g++ clang-22 clang-format-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools
   libmlir-22-dev mlir-22-tools zlib1g-dev libzstd-dev libxml2-dev libedit-dev libcurl4-openssl-dev
   libffi-dev libz3-dev libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libgtest-dev libgmock-dev
   libbenchmark-dev bible-kjv bible-kjv-text python3)
