@@ -191,25 +191,26 @@ void renderHead(const Diagnostic &d, std::string &out) {
   out += word(d.severity) + d.message + '\n';
 }
 
-void renderExcerpt(const Location &location, std::string &out) {
+} // namespace
+
+std::string sourceExcerpt(const Location &location) {
   const Source *source = location.source();
   if (!source)
-    return;
+    return "";
   const std::string_view line = source->line(source->lineNumber(location.begin()));
   if (line.find_first_not_of(" \t") == std::string_view::npos)
-    return;
+    return "";
   // The line is a view into the text, so its offset is a difference of pointers.
   const size_t offset = size_t(line.data() - source->text().data());
   const size_t begin = location.begin() - offset;
   const Excerpt shown = excerpt(line, begin, std::max<size_t>(location.end(), 1) - offset);
-  out += "    " + shown.line + "\n    " + shown.marks + '\n';
+  return "    " + shown.line + "\n    " + shown.marks + '\n';
 }
-} // namespace
 
 std::string render(const Diagnostic &diagnostic) {
   std::string out;
   renderHead(diagnostic, out);
-  renderExcerpt(diagnostic.location, out);
+  out += sourceExcerpt(diagnostic.location);
   for (const Diagnostic &note : diagnostic.notes)
     renderHead(note, out);
   return out;

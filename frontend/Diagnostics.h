@@ -131,6 +131,9 @@ private:
 
 std::string render(const Diagnostic &diagnostic);
 
+/// The line of a place and, below it, a caret; both indented. Empty where there is no text.
+std::string sourceExcerpt(const Location &location);
+
 /// The candidate nearest to `word`, if it is at most two edits (insert, delete, replace, swap) and
 /// fewer than the word has letters away. The first of equally near ones.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);

@@ -1,4 +1,4 @@
-// lnx: the user's front: make token files, train, evaluate, sample, and a demonstration.
+// lnx: the user's front: make token files, verify, train, evaluate, sample, and a demonstration.
 // Reads the arguments and hands over to one subcommand; exit codes are those of lnx/result.h.
 #include "lnxCommand.h"
 

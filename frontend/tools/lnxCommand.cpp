@@ -63,6 +63,17 @@ static bool isCompiled(const std::string &path) {
                                                                            "ELF";
 }
 
+Result<Settings> settingsOf(const ModelChoice &choice) {
+  Settings settings;
+  for (const std::string &text : choice.settings) {
+    size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return Error{fmt::format("'--set {}' is not NAME=VALUE", text), Exit::usage};
+    settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return settings;
+}
+
 Result<Program> openModel(const ModelChoice &choice) {
   if (isCompiled(choice.path)) {
     if (!choice.settings.empty())
@@ -70,14 +81,10 @@ Result<Program> openModel(const ModelChoice &choice) {
                    Exit::usage};
     return Program::load(choice.path);
   }
-  std::vector<std::pair<std::string, std::string>> settings;
-  for (const std::string &text : choice.settings) {
-    size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return Error{fmt::format("'--set {}' is not NAME=VALUE", text), Exit::usage};
-    settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return compileToMemory(choice.path, settings);
+  Result<Settings> settings = settingsOf(choice);
+  if (!settings)
+    return settings.error();
+  return compileToMemory(choice.path, *settings);
 }
 
 int64_t parameterCount(const lnx_program &program) {

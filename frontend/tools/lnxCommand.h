@@ -26,6 +26,7 @@ void addTrain(CLI::App &app, Action &action);
 void addEval(CLI::App &app, Action &action);
 void addSample(CLI::App &app, Action &action);
 void addDemo(CLI::App &app, Action &action);
+void addVerify(CLI::App &app, Action &action);
 
 void say(std::FILE *stream, const std::string &text);
 // Why something said on stdout is lost, such as a full disk; nothing when only its reader left.
@@ -46,6 +47,8 @@ struct ModelChoice {
   std::vector<std::string> settings; // NAME=VALUE, for .lnx files
 };
 void addModelOptions(CLI::App &command, ModelChoice &choice);
+using Settings = std::vector<std::pair<std::string, std::string>>;
+Result<Settings> settingsOf(const ModelChoice &choice);
 Result<Program> openModel(const ModelChoice &choice);
 int64_t parameterCount(const lnx_program &program);
 

@@ -1,0 +1,224 @@
+// Report: one block a property: the word, the number, what it rests on, the line, the fix.
+// A line of the source is shown once; later blocks name its place only.
+#include "frontend/Report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <set>
+
+namespace lnx {
+namespace {
+namespace ir = ::mlir::lnx::stability;
+
+constexpr size_t pageWidth = 100;
+
+/// Six digits; the JSON has all of them.
+std::string numberText(double number) {
+  return std::isinf(number)   ? (number < 0 ? "-infinity" : "infinity")
+         : std::isnan(number) ? "not a number"
+                              : fmt::format("{:.6g}", number);
+}
+
+std::string joined(const std::vector<std::string> &parts, const char *separator = ", ") {
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+/// "  label    text", broken at spaces so that no line is longer than the page.
+void addField(std::string &out, const char *label, const std::string &text) {
+  if (text.empty())
+    return;
+  const std::string margin(12, ' ');
+  std::string line = fmt::format("  {:<10}", label);
+  size_t begin = 0;
+  while (begin < text.size()) {
+    size_t end = begin + (pageWidth - margin.size());
+    if (end >= text.size()) {
+      end = text.size();
+    } else {
+      const size_t space = text.rfind(' ', end);
+      end = space == std::string::npos || space <= begin ? text.find(' ', end) : space;
+      end = std::min(end, text.size());
+    }
+    out += line + text.substr(begin, end - begin) + '\n';
+    line = margin;
+    begin = end + 1;
+  }
+}
+
+/// Indents every line of `text` by two more.
+std::string indented(const std::string &text) {
+  std::string out;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    out += "    " + text.substr(begin, end - begin) + '\n';
+    begin = end + 1;
+  }
+  return out;
+}
+
+class Page {
+public:
+  Page(const ir::Report &report, const Places &places) : report(report), places(places) {}
+
+  void head();
+  void block(const ir::Verdict &verdict);
+  void hazards();
+  void checks();
+  std::string take() { return std::move(out); }
+
+private:
+  void excerpt(std::optional<mlir::Location> where);
+  void remark(const char *label, const ir::Remark &remark);
+  void profile(const std::vector<double> &profile);
+  std::string boundText(const ir::Verdict &verdict) const;
+  std::string growthText(const ir::Verdict &verdict) const;
+
+  const ir::Report &report;
+  const Places &places;
+  std::set<std::string> shown;
+  std::string out;
+};
+
+void Page::head() {
+  out += fmt::format("model {} depth={} width={}\n", report.model, report.depth, report.width);
+  for (const std::string &line : report.normalForm)
+    out += "  " + line + '\n';
+  addField(out, "assumes", joined(report.assumptions));
+  addField(out, "trusts", joined(report.laws));
+}
+
+std::string Page::boundText(const ir::Verdict &verdict) const {
+  if (!verdict.number)
+    return verdict.formula;
+  const std::string number = numberText(*verdict.number);
+  return verdict.formula.empty() ? number : verdict.formula + " = " + number;
+}
+
+std::string Page::growthText(const ir::Verdict &verdict) const {
+  std::vector<std::string> parts;
+  if (!verdict.growth.empty())
+    parts.push_back(verdict.growth + " in depth");
+  if (!verdict.lowerGrowth.empty())
+    parts.push_back("a witness is " + verdict.lowerGrowth);
+  if (!verdict.paperClass.empty())
+    parts.push_back("paper: " + verdict.paperClass);
+  return joined(parts, "; ");
+}
+
+void Page::excerpt(std::optional<mlir::Location> where) {
+  const Location at = where ? places.find(*where) : Location();
+  if (at && shown.insert(placeText(*where)).second)
+    out += indented(sourceExcerpt(at));
+}
+
+void Page::remark(const char *label, const ir::Remark &remark) {
+  const std::string place = remark.where ? placeText(*remark.where) : "";
+  addField(out, label,
+           place.empty()         ? remark.text
+           : remark.text.empty() ? place
+                                 : place + ": " + remark.text);
+  excerpt(remark.where);
+}
+
+/// At most nine of the layers, always the first and the last.
+void Page::profile(const std::vector<double> &profile) {
+  if (profile.empty())
+    return;
+  const size_t last = profile.size() - 1, points = std::min<size_t>(last, 8);
+  std::vector<std::string> parts;
+  for (size_t i = 0; i <= points; ++i) {
+    const size_t k = points == 0 ? 0 : i * last / points;
+    parts.push_back(fmt::format("[{}] {:.4g}", k, profile[k]));
+  }
+  addField(out, "profile", joined(parts, " "));
+}
+
+void Page::block(const ir::Verdict &verdict) {
+  out += fmt::format("{:<32}{:<14} basis={}{}\n", verdict.property,
+                     ir::spelling(verdict.word).str(), ir::spelling(verdict.basis).str(),
+                     verdict.claim.empty() ? "" : ' ' + verdict.claim);
+  addField(out, "bound", boundText(verdict));
+  addField(out, "growth", growthText(verdict));
+  for (const std::string &detail : verdict.details)
+    addField(out, "", detail);
+  profile(verdict.profile);
+  const bool isDecided = verdict.word != ir::Word::unknown;
+  if (isDecided || !verdict.assumptions.empty())
+    addField(out, "assumes", verdict.assumptions.empty() ? "nothing" : joined(verdict.assumptions));
+  addField(out, "missing", joined(verdict.missing));
+  for (size_t i = 0; i < verdict.culprits.size(); ++i)
+    remark(i == 0 ? "because" : "", verdict.culprits[i]);
+  addField(out, "fix", verdict.fix);
+}
+
+void Page::hazards() {
+  for (const ir::Remark &hazard : report.hazards)
+    remark("hazard", hazard);
+}
+
+void Page::checks() {
+  for (const ir::CheckOutcome &check : report.checks) {
+    const std::string place = check.where ? placeText(*check.where) + ": " : "";
+    out += fmt::format("{}check {}: {}{}\n", place, check.text, ir::spelling(check.word).str(),
+                       check.reason.empty() ? "" : ", " + check.reason);
+    if (check.word != ir::Word::proved && check.where)
+      out += sourceExcerpt(places.find(*check.where));
+  }
+}
+} // namespace
+
+bool namesProperty(const std::string &name, const std::string &full) {
+  const size_t dot = full.rfind('.');
+  return name == full || (dot != std::string::npos && name == full.substr(dot + 1));
+}
+
+std::string reportText(const ir::Report &report, const Places &places,
+                       const std::vector<std::string> &only) {
+  Page page(report, places);
+  page.head();
+  for (const ir::Verdict &verdict : report.verdicts)
+    if (only.empty() || std::ranges::any_of(only, [&](const std::string &name) {
+          return namesProperty(name, verdict.property);
+        }))
+      page.block(verdict);
+  if (only.empty())
+    page.hazards();
+  page.checks();
+  return page.take();
+}
+
+std::string verdictLines(const ir::Report &report) {
+  std::string out;
+  for (const ir::Verdict &verdict : report.verdicts) {
+    std::string fact = verdict.growth;
+    if (verdict.number && std::isfinite(*verdict.number))
+      fact = numberText(*verdict.number) + (fact.empty() ? "" : ", " + fact);
+    std::string line =
+        fmt::format("verdict      {:<32}{:<14} {:<16}{}", verdict.property,
+                    ir::spelling(verdict.word).str(), ir::spelling(verdict.basis).str(), fact);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
+  }
+  return out;
+}
+
+std::string checkLines(const ir::Report &report, const Places &places) {
+  Page page(report, places);
+  page.checks();
+  return page.take();
+}
+
+Exit exitOf(const ir::Report &report) {
+  Exit exit = Exit::done;
+  for (const ir::CheckOutcome &check : report.checks) {
+    if (check.word == ir::Word::refuted || check.word == ir::Word::predictedBad)
+      return Exit::refuted;
+    if (check.word == ir::Word::unknown)
+      exit = Exit::unknown;
+  }
+  return exit;
+}
+
+} // namespace lnx

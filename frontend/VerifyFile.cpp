@@ -1,0 +1,65 @@
+// VerifyFile: the frontend, the verifier and the report in one call.
+#include "frontend/VerifyFile.h"
+
+#include "compiler/Compiler.h"
+#include "frontend/Deep.h"
+#include "frontend/Parser.h"
+#include "frontend/Report.h"
+#include "frontend/ReportJson.h"
+#include "frontend/Verify.h"
+
+#include <algorithm>
+
+namespace lnx {
+namespace {
+/// Each name of a property has to name one.
+std::optional<Error> unknownProperty(const std::vector<std::string> &names,
+                                     const mlir::lnx::stability::Report &report) {
+  std::vector<std::string> known;
+  for (const auto &verdict : report.verdicts) {
+    known.push_back(verdict.property);
+    known.push_back(verdict.property.substr(verdict.property.rfind('.') + 1));
+  }
+  for (const std::string &name : names) {
+    if (std::ranges::find(known, name) != known.end())
+      continue;
+    std::string message = "error: '" + name + "' is not a property that is verified\n";
+    if (const std::optional<std::string> meant = nearest(name, known))
+      message += "help: did you mean '" + *meant + "'?\n";
+    return Error{message, Exit::usage};
+  }
+  return std::nullopt;
+}
+
+Result<Verified> verifyHere(const VerifyRequest &request) {
+  Diagnostics diagnostics;
+  const SourcePtr source = readSource(request.path, diagnostics);
+  const ast::FilePtr file = source ? parse(source, diagnostics) : nullptr;
+  if (!file)
+    return Error{diagnostics.render(), Exit::input};
+  mlir::DialectRegistry registry;
+  mlir::lnx::registerAll(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  const ElaborateOptions options{request.model, request.settings};
+  const mlir::OwningOpRef<mlir::ModuleOp> module = elaborate(*file, options, context, diagnostics);
+  if (!module)
+    return Error{diagnostics.render(), Exit::input};
+  const Places places(*file);
+  const auto report = verify(*module, *file, options, places, diagnostics);
+  if (!report)
+    return Error{diagnostics.render(), Exit::input};
+  if (std::optional<Error> error = unknownProperty(request.properties, *report))
+    return std::move(*error);
+  return Verified{request.json ? reportJson(*report, request.properties)
+                               : reportText(*report, places, request.properties),
+                  exitOf(*report)};
+}
+} // namespace
+
+Result<Verified> verifyFile(const VerifyRequest &request) {
+  std::optional<Result<Verified>> result;
+  onDeepStack([&] { result = verifyHere(request); });
+  return std::move(*result);
+}
+
+} // namespace lnx

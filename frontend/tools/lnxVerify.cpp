@@ -1,0 +1,60 @@
+// lnxVerify: `lnx verify`: what can be said about a model's stability before it is trained.
+// The report goes to stdout; the exit code says how the model's `check` statements ended.
+#include "lnxCommand.h"
+
+#include "frontend/VerifyFile.h"
+
+#include <fmt/format.h>
+
+namespace lnx::tool {
+namespace {
+struct VerifyCommand {
+  ModelChoice model;
+  VerifyRequest request;
+};
+
+Exit runVerify(VerifyCommand &command) {
+  if (command.model.path.ends_with(".so"))
+    return fail(Error{fmt::format("'{}' is compiled, 'lnx verify' reads the .lnx file it was "
+                                  "made from",
+                                  command.model.path),
+                      Exit::usage});
+  Result<Settings> settings = settingsOf(command.model);
+  if (!settings)
+    return fail(settings.error());
+  command.request.path = command.model.path;
+  command.request.settings = std::move(*settings);
+  const Result<Verified> verified = verifyFile(command.request);
+  if (!verified)
+    return fail(verified.error());
+  say(stdout, verified->report);
+  return verified->exit;
+}
+} // namespace
+
+void addVerify(CLI::App &app, Action &action) {
+  auto command = std::make_shared<VerifyCommand>();
+  CLI::App *verify = app.add_subcommand(
+      "verify", "say what can be proved about a model's stability, and what cannot");
+  verify->add_option("model", command->model.path, "a .lnx file")->required();
+  verify->add_option("--model", command->request.model,
+                     "the model to verify (default: the last of the file)");
+  verify->add_option("--set", command->model.settings, "NAME=VALUE of a parameter of the model")
+      ->allow_extra_args(false);
+  verify
+      ->add_option("--property", command->request.properties,
+                   "only this property, such as forward.bound; may be given again")
+      ->allow_extra_args(false);
+  verify->add_flag("--json", command->request.json, "the report as JSON");
+  verify->footer("Exit code 0, or by the model's check statements: 3 one is REFUTED, 4 one is "
+                 "UNKNOWN.\n"
+                 "Examples:\n"
+                 "  lnx verify gpt2_peri.lnx\n"
+                 "  lnx verify gpt2_peri.lnx --set depth=1000 --property growth\n"
+                 "  lnx verify gpt2_peri.lnx --json > verdict.json");
+  verify->callback([&action, command] {
+    action = [command](const CommandLine &) { return runVerify(*command); };
+  });
+}
+
+} // namespace lnx::tool
