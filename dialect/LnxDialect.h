@@ -3,6 +3,7 @@
 #ifndef LNX_DIALECT_LNXDIALECT_H
 #define LNX_DIALECT_LNXDIALECT_H
 
+#include "dialect/Abstract.h"
 #include "dialect/Evaluator.h"
 #include "dialect/GradBuilder.h"
 #include "dialect/LoopBuilder.h"

@@ -19,6 +19,9 @@ def Lnx_PrimitiveInterface : OpInterface<"PrimitiveOpInterface"> {
     InterfaceMethod<"How big its results get, from how big its operands are (upper bounds).",
       "::llvm::SmallVector<::mlir::lnx::Moments>", "moments",
       (ins "::llvm::ArrayRef<::mlir::lnx::Moments>":$operands)>,
+    InterfaceMethod<"What the verifier knows about its results, from what it knows about its operands.",
+      "::std::vector<::mlir::lnx::Abstract>", "transfer",
+      (ins "::llvm::ArrayRef<::mlir::lnx::Abstract>":$operands)>,
     InterfaceMethod<"How it is computed: the reference lowering, plain loops over memrefs.",
       "void", "lower", (ins "::mlir::lnx::LoopBuilder &":$loops)>,
     InterfaceMethod<[{Floating-point operations of matrix products for each row; `perPair` is counted for

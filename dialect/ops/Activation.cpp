@@ -99,3 +99,26 @@ void GeluOp::differentiate(GradBuilder &grad) {
   grad.add(getX(), grad[getResult()] * (s + x * (s * (1 - s)) * slope));
 }
 SmallVector<Moments> GeluOp::moments(ArrayRef<Moments> x) { return {x[0]}; }
+
+//===-- abstract values ----------------------------------------------------===//
+
+std::vector<Abstract> TanhOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = limited(x[0], 1, -1), linear = contracted(x[0], /*isHomogeneous=*/false);
+  if (linear.whole.isConstant() && linear.carriers.empty()) {
+    result.whole = better(result.whole, linear.whole);
+    result.grounds = linear.grounds;
+  }
+  return {result};
+}
+std::vector<Abstract> SigmoidOp::transfer(ArrayRef<Abstract> x) { return {limited(x[0], 1, 0)}; }
+std::vector<Abstract> ReluOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = contracted(x[0], /*isHomogeneous=*/true);
+  result.low = 0.0;
+  return {result};
+}
+std::vector<Abstract> SiluOp::transfer(ArrayRef<Abstract> x) {
+  return {contracted(x[0], /*isHomogeneous=*/false)};
+}
+std::vector<Abstract> GeluOp::transfer(ArrayRef<Abstract> x) {
+  return {contracted(x[0], /*isHomogeneous=*/false)};
+}

@@ -228,3 +228,43 @@ static Flops pairFlops(Type q, double products) {
 
 Flops AttendOp::getFlops() { return pairFlops(getQ().getType(), 2); }
 Flops AttendGradOp::getFlops() { return pairFlops(getQ().getType(), 5); }
+
+//===-- abstract values ----------------------------------------------------===//
+
+// A row's output is a convex combination of values, head by head (S42..S44); scores are at most
+// scale |q^h| |k^h|, or the cap (S96).
+std::vector<Abstract> AttendOp::transfer(ArrayRef<Abstract> x) {
+  const Abstract &q = x[0], &k = x[1], &v = x[2];
+  int64_t size = getFeatures(getQ().getType()).front() / static_cast<int64_t>(getHeads());
+  double groups = static_cast<double>(getKvHeads()), scale = getScaleAttr().getValueAsDouble();
+  double cap = getSoftcapAttr().getValueAsDouble();
+  Bound scores = Series(double(size) * std::abs(scale)) *
+                 (partOf(q, getQ().getType(), size) * partOf(k, getK().getType(), size));
+  if (cap > 0)
+    scores = better(scores, Bound::constant(cap));
+  Abstract output = join({v});
+  output.whole = better(Series(std::sqrt(groups)) * v.whole, partOf(v, getV().getType(), size));
+  output.whole = better(output.whole, v.across);
+  output.part = partOf(v, getV().getType(), size);
+  output.partSize = size;
+  output.across = v.across;
+  output.peak = v.peak;
+  bool isMixed = !q.wholeDegree().isZero() || !k.wholeDegree().isZero();
+  output.stream = isMixed ? Degree::none() : v.wholeDegree();
+  output.degrees.clear();
+  for (const auto &[key, degree] : v.degrees)
+    if (q.degreeIn(key).isZero() && k.degreeIn(key).isZero())
+      output.degrees.push_back({key, degree});
+    else
+      output.degrees.push_back({key, Degree::none()});
+  for (const Abstract *side : {&q, &k})
+    for (const auto &[key, degree] : side->degrees)
+      if (output.degreeIn(key).isZero() && !llvm::is_contained(side->last, key))
+        output.degrees.push_back({key, degree.isZero() ? Degree() : Degree::none()});
+  Abstract lse = join({q, k});
+  output.scores = lse.scores = scores;
+  return {output, lse};
+}
+std::vector<Abstract> AttendGradOp::transfer(ArrayRef<Abstract> x) {
+  return {join(x), join(x), join(x)};
+}

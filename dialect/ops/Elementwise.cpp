@@ -265,3 +265,104 @@ SmallVector<Moments> PowOp::moments(ArrayRef<Moments> x) {
                              : boundProduct(x[0].rms, std::pow(x[0].peak, exponent - 1));
   return {Moments{rms, peak}.tightened()};
 }
+
+//===-- abstract values ----------------------------------------------------===//
+
+std::vector<Abstract> ConstantOp::transfer(ArrayRef<Abstract>) {
+  return {Abstract::number(getNumber())};
+}
+std::vector<Abstract> AddOp::transfer(ArrayRef<Abstract> x) {
+  return {sumOf(x[0], getLhs().getType(), x[1], getRhs().getType(), getType())};
+}
+std::vector<Abstract> SubOp::transfer(ArrayRef<Abstract> x) {
+  return {sumOf(x[0], getLhs().getType(), negated(x[1]), getRhs().getType(), getType())};
+}
+std::vector<Abstract> MulOp::transfer(ArrayRef<Abstract> x) {
+  return {productOf(x[0], getLhs().getType(), x[1], getRhs().getType(), getType())};
+}
+std::vector<Abstract> DivOp::transfer(ArrayRef<Abstract> x) {
+  return {quotientOf(x[0], getLhs().getType(), x[1], getRhs().getType(), getType())};
+}
+
+// One of the two everywhere, so bounded by their sum; at least as large as the larger low.
+static Abstract choiceOf(Operation *op, ArrayRef<Abstract> x) {
+  Abstract sum = sumOf(x[0], op->getOperand(0).getType(), x[1], op->getOperand(1).getType(),
+                       op->getResult(0).getType());
+  Abstract result = contracted(sum, /*isHomogeneous=*/false);
+  result.low = smaller(x[0].low, x[1].low);
+  return result;
+}
+std::vector<Abstract> MaximumOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = choiceOf(*this, x);
+  result.low = larger(x[0].low, x[1].low);
+  return {result};
+}
+std::vector<Abstract> MinimumOp::transfer(ArrayRef<Abstract> x) { return {choiceOf(*this, x)}; }
+std::vector<Abstract> NegOp::transfer(ArrayRef<Abstract> x) { return {negated(x[0])}; }
+std::vector<Abstract> AbsOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = contracted(x[0], /*isHomogeneous=*/true);
+  result.low = 0.0;
+  return {result};
+}
+std::vector<Abstract> SignOp::transfer(ArrayRef<Abstract> x) { return {limited(x[0], 1, -1)}; }
+std::vector<Abstract> StepFunctionOp::transfer(ArrayRef<Abstract> x) {
+  return {limited(x[0], 1, 0)};
+}
+std::vector<Abstract> ExpOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = join(x);
+  if (x[0].peak.isConstant())
+    result.peak = Bound::constant(x[0].peak.b.map([](double v) { return std::exp(v); }));
+  result.whole = result.part = result.across = result.peak;
+  result.partSize = 1;
+  result.low = 0.0;
+  return {result};
+}
+std::vector<Abstract> LogOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+
+// sqrt(v) <= max(1, v) <= 1 + v.
+std::vector<Abstract> SqrtOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = join(x);
+  Bound one = Bound::constant(1.0);
+  auto root = [&](const Bound &bound) {
+    return bound.isConstant() ? Bound::constant(bound.b.map([](double v) { return std::sqrt(v); }))
+                              : bound + one;
+  };
+  result.whole = root(x[0].whole);
+  result.part = root(x[0].part);
+  result.across = root(x[0].across);
+  result.peak = root(x[0].peak);
+  result.partSize = x[0].partSize;
+  result.low = x[0].low.map([](double v) { return v > 0 ? std::sqrt(v) : 0; });
+  return {result};
+}
+std::vector<Abstract> RsqrtOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = join(x);
+  if (llvm::all_of(x[0].low.values, [](double v) { return v > 0; })) {
+    result.peak = Bound::constant(x[0].low.map([](double v) { return 1 / std::sqrt(v); }));
+    result.whole = result.part = result.across = result.peak;
+    result.partSize = 1;
+    result.carriers.clear();
+  }
+  result.low = 0.0;
+  return {result};
+}
+std::vector<Abstract> PowOp::transfer(ArrayRef<Abstract> x) {
+  double exponent = getNumber();
+  if (exponent == 1)
+    return {x[0]};
+  if (exponent == 2)
+    return {productOf(x[0], getX().getType(), x[0], getX().getType(), getType())};
+  Abstract result = join(x);
+  if (exponent == 0)
+    return {limited(x[0], 1, 0)};
+  bool isWhole = exponent == std::round(exponent);
+  if (x[0].peak.isConstant() && exponent > 0)
+    result.peak = Bound::constant(x[0].peak.b.map([&](double v) { return std::pow(v, exponent); }));
+  else if (exponent < 0 && llvm::all_of(x[0].low.values, [](double v) { return v > 0; }))
+    result.peak = Bound::constant(x[0].low.map([&](double v) { return std::pow(v, exponent); }));
+  result.whole = result.part = result.across = result.peak;
+  result.partSize = 1;
+  if (!isWhole)
+    result.low = 0.0;
+  return {result};
+}

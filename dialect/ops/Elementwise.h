@@ -30,6 +30,7 @@ LogicalResult inferReduction(MLIRContext *context, std::optional<Location> locat
 /// factor * sum along `axis`.
 Array evaluateReduction(const Array &x, int64_t axis, double factor);
 Moments boundReduction(Moments x, Type type, int64_t axis, double factor);
+Abstract transferReduction(const Abstract &x, Type type, int64_t axis, double factor);
 void lowerReduction(LoopBuilder &loops, int64_t axis, double factor);
 
 } // namespace mlir::lnx

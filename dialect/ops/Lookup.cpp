@@ -139,3 +139,20 @@ void ScatterRowsOp::lower(LoopBuilder &loops) {
     loops.addTo(0, at, loops.load(loops.operands[0], indices));
   });
 }
+
+//===-- abstract values ----------------------------------------------------===//
+
+std::vector<Abstract> PositionsOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+
+// A row of the table: its entries are the table's; its rms at most the table's largest entry.
+std::vector<Abstract> GatherOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = join({x[0]});
+  result.isFixed = result.isNumber = false;
+  result.peak = x[0].peak;
+  result.part = result.across = result.whole = result.peak;
+  result.partSize = 1;
+  result.low = x[0].low;
+  result.degrees = x[0].degrees;
+  return {result};
+}
+std::vector<Abstract> ScatterRowsOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }

@@ -282,3 +282,12 @@ void LinearCrossEntropyGradOp::getCanonicalizationPatterns(RewritePatternSet &pa
                                                            MLIRContext *) {
   patterns.add(shareLoss);
 }
+
+//===-- abstract values ----------------------------------------------------===//
+
+std::vector<Abstract> CrossEntropyOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+std::vector<Abstract> CrossEntropyGradOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+std::vector<Abstract> LinearCrossEntropyOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+std::vector<Abstract> LinearCrossEntropyGradOp::transfer(ArrayRef<Abstract> x) {
+  return {join(x), join(x), join(x)};
+}

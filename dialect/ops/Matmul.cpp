@@ -36,8 +36,8 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
     if (cast<ShapedType>(operand.getType()).getRank() != 2)
       return emitOptionalError(location, "matmul needs matrices, not ", operand.getType());
   Product p =
-      productOf(operands[0].getType(), operands[1].getType(),
-                static_cast<bool>(flags.transpose_lhs), static_cast<bool>(flags.transpose_rhs));
+      ::productOf(operands[0].getType(), operands[1].getType(),
+                  static_cast<bool>(flags.transpose_lhs), static_cast<bool>(flags.transpose_rhs));
   if (p.k != p.rhsK)
     return emitOptionalError(location, "cannot multiply ", operands[0].getType(), " by ",
                              operands[1].getType(), ": the sizes to sum over differ");
@@ -101,7 +101,7 @@ void MatmulOp::differentiate(GradBuilder &grad) {
 // |y| <= |x| |W| in the Frobenius norm, so rms(y) <= k rms(x) rms(W); an entry is at most the norm
 // of a row of the left times that of a column of the right.
 SmallVector<Moments> MatmulOp::moments(ArrayRef<Moments> x) {
-  Product p = productOf(*this);
+  Product p = ::productOf(*this);
   if (ShapedType::isDynamic(p.k))
     return {Moments::unknown()};
   double k = static_cast<double>(p.k), n = static_cast<double>(p.n);
@@ -127,7 +127,7 @@ void MatmulOp::lower(LoopBuilder &loops) {
 }
 
 Flops MatmulOp::getFlops() {
-  Product p = productOf(*this);
+  Product p = ::productOf(*this);
   auto fixed = [](int64_t size) { return ShapedType::isDynamic(size) ? 1.0 : double(size); };
   if (!hasRows(getLhs().getType()))
     return {};
@@ -196,4 +196,49 @@ static LogicalResult cancelTranspose(TransposeOp op, PatternRewriter &rewriter) 
 
 void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
   patterns.add(cancelTranspose);
+}
+
+//===-- abstract values ----------------------------------------------------===//
+
+// |x W| <= |W|_2 |x| (S15); entries from different rows are bounded by |W|_F (S42), heads by the
+// norms of their columns. Of the projections behind it only this one is an output (S76).
+std::vector<Abstract> MatmulOp::transfer(ArrayRef<Abstract> operands) {
+  Product p = ::productOf(*this);
+  Abstract result = join(operands);
+  const Abstract &x = operands[0], &w = operands[1];
+  result.degrees.clear();
+  for (const Abstract *side : {&x, &w})
+    for (const auto &[key, degree] : side->degrees)
+      if (!llvm::is_contained(x.last, key) && (side == &x || x.degreeIn(key).isZero()))
+        result.degrees.push_back({key, productOfDegrees(x.degreeIn(key), w.degreeIn(key))});
+  result.stream = productOfDegrees(x.wholeDegree(), w.wholeDegree());
+  if (getTransposeLhs() || !w.isFixed || ShapedType::isDynamic(p.k) || ShapedType::isDynamic(p.n))
+    return {result};
+  result.last = {getResult()};
+  result.degrees.push_back({getResult(), Degree::of(1)});
+  result.isFresh = true;
+  double k = static_cast<double>(p.k), n = static_cast<double>(p.n);
+  Series spectral = smaller(w.spectral, w.frobenius);
+  Bound norm = Series(std::sqrt(k)) * x.whole;
+  result.whole = spectral * (Series(1 / std::sqrt(n)) * norm);
+  result.across = w.frobenius * (Series(1 / std::sqrt(n)) * norm);
+  result.whole = better(result.whole, result.across);
+  result.peak = spectral * norm;
+  if (w.perhead.isFinite() && w.partSize > 0 && !getTransposeRhs()) {
+    result.partSize = w.partSize;
+    result.part = w.perhead * (Series(1 / std::sqrt(double(w.partSize))) * norm);
+    result.whole = better(result.whole, result.part);
+  } else {
+    result.part = result.whole;
+    result.partSize = p.n;
+  }
+  return {result};
+}
+
+std::vector<Abstract> TransposeOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = x[0];
+  result.part = x[0].peak;
+  result.partSize = 1;
+  result.perhead = result.rowSum = Series::top();
+  return {result};
 }

@@ -172,3 +172,32 @@ void BroadcastOp::lower(LoopBuilder &loops) {
     loops.store(0, indices, loops.loadBroadcast(loops.operands[0], indices, withRows));
   });
 }
+
+//===-- abstract values ----------------------------------------------------===//
+
+// Over the last axis a sum of n is at most n times its part's rms; over another one, n times the
+// peak entry by entry, and the rms of the sum is at most n times the rms.
+Abstract lnx::transferReduction(const Abstract &x, Type type, int64_t axis, double factor) {
+  double n = static_cast<double>(getReducedSize(type, axis));
+  Abstract result = join({x});
+  result.peak = Series(n * factor) * x.peak;
+  result.across = result.peak;
+  if (axis == -1) {
+    result.peak =
+        better(result.peak, Series(n * factor) * partOf(x, type, getReducedSize(type, -1)));
+    result.part = result.peak;
+    result.partSize = 1;
+  } else {
+    result.partSize = getReducedSize(type, -1);
+    result.part = Series(n * factor) * partOf(x, type, result.partSize);
+  }
+  result.whole = better(Series(n * factor) * x.whole, result.peak);
+  result.low = Series::zip(x.low, 0.0,
+                           [&](double v, double) { return v >= 0 ? n * factor * v : -INFINITY; });
+  result.stream = x.wholeDegree();
+  result.degrees = x.degrees;
+  return result;
+}
+
+std::vector<Abstract> SumRowsOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+std::vector<Abstract> BroadcastOp::transfer(ArrayRef<Abstract> x) { return {x[0]}; }

@@ -31,6 +31,9 @@ class Lnx_RowReduction<string mnemonic>
     ::llvm::SmallVector<::mlir::lnx::Moments> $cppClass::moments(::llvm::ArrayRef<::mlir::lnx::Moments> operands) {
       return {::mlir::lnx::boundReduction(operands[0], getX().getType(), getAxis(), getFactor(getReducedSize()))};
     }
+    ::std::vector<::mlir::lnx::Abstract> $cppClass::transfer(::llvm::ArrayRef<::mlir::lnx::Abstract> operands) {
+      return {::mlir::lnx::transferReduction(operands[0], getX().getType(), getAxis(), getFactor(getReducedSize()))};
+    }
     void $cppClass::lower(::mlir::lnx::LoopBuilder &loops) {
       ::mlir::lnx::lowerReduction(loops, getAxis(), getFactor(getReducedSize()));
     }

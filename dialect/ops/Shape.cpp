@@ -257,3 +257,30 @@ static LogicalResult liftLastRow(LastRowOp op, PatternRewriter &rewriter) {
 void LastRowOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
   patterns.add(liftLastRow);
 }
+
+//===-- abstract values ----------------------------------------------------===//
+
+// The entries stay, the blocks of the new last axis may be others.
+std::vector<Abstract> ReshapeOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = x[0];
+  ArrayRef<int64_t> features = getFeatures(getType());
+  int64_t size = features.empty() ? 1 : features.back();
+  // Smaller blocks say more; they are kept when a reshape only joins them.
+  if (x[0].partSize == 0 || size % x[0].partSize != 0) {
+    result.part = partOf(x[0], getX().getType(), size);
+    result.partSize = size;
+  }
+  return {result};
+}
+
+// |one part| <= |the whole|; a matrix keeps no spectral bound that its stack did not have.
+std::vector<Abstract> SliceOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = x[0];
+  double count = static_cast<double>(getX().getType().getDimSize(0));
+  result.whole = better(x[0].peak, Series(std::sqrt(count)) * x[0].whole);
+  result.part = result.across = result.whole;
+  result.partSize = 0;
+  return {result};
+}
+std::vector<Abstract> UnsliceOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+std::vector<Abstract> LastRowOp::transfer(ArrayRef<Abstract> x) { return {x[0]}; }

@@ -1,0 +1,380 @@
+// Abstract.cpp: arithmetic of bounds, and the rules that several primitives share (4.2).
+// A rule names what it needs of an operation, never the operation.
+#include "dialect/LnxDialect.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+
+static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+//===-- series ---------------------------------------------------------------===//
+
+bool Series::isZero() const {
+  return llvm::all_of(values, [](double value) { return value == 0; });
+}
+bool Series::isFinite() const {
+  return llvm::all_of(values, [](double value) { return std::isfinite(value); });
+}
+double Series::largest() const { return *llvm::max_element(values); }
+
+Series Series::map(function_ref<double(double)> f) const {
+  Series result = *this;
+  for (double &value : result.values)
+    value = f(value);
+  return result;
+}
+
+Series Series::zip(const Series &x, const Series &y, function_ref<double(double, double)> f) {
+  Series result = x.isUniform() ? y : x;
+  for (size_t i = 0; i < result.values.size(); ++i)
+    result.values[i] = f(x[i], y[i]);
+  return result;
+}
+
+Series lnx::operator+(const Series &x, const Series &y) {
+  if (y.isUniform() && y.values[0] == 0)
+    return x;
+  if (x.isUniform() && x.values[0] == 0)
+    return y;
+  return Series::zip(x, y, std::plus<double>());
+}
+Series lnx::operator*(const Series &x, const Series &y) {
+  if ((x.isUniform() && x.values[0] == 0) || (y.isUniform() && y.values[0] == 0))
+    return 0.0;
+  return Series::zip(x, y, [](double a, double b) { return a == 0 || b == 0 ? 0 : a * b; });
+}
+Series lnx::smaller(const Series &x, const Series &y) {
+  return Series::zip(x, y, [](double a, double b) { return std::min(a, b); });
+}
+Series lnx::larger(const Series &x, const Series &y) {
+  return Series::zip(x, y, [](double a, double b) { return std::max(a, b); });
+}
+
+//===-- bounds ---------------------------------------------------------------===//
+
+double Bound::at(size_t layer, double r) const {
+  double bound = b[layer];
+  if (a[layer] != 0)
+    bound += a[layer] * r;
+  if (c[layer] != 0)
+    bound += c[layer] * r * r;
+  return bound;
+}
+
+Bound lnx::operator+(const Bound &x, const Bound &y) { return {x.a + y.a, x.b + y.b, x.c + y.c}; }
+
+Bound lnx::operator*(const Bound &x, const Bound &y) {
+  Series cubic = x.a * y.c + x.c * y.a + x.c * y.c;
+  if (!cubic.isZero())
+    return Bound::top();
+  return {x.a * y.b + x.b * y.a, x.b * y.b, x.c * y.b + x.a * y.a + x.b * y.c};
+}
+
+Bound lnx::operator*(const Series &factor, const Bound &x) {
+  return {factor * x.a, factor * x.b, factor * x.c};
+}
+
+static int degreeOf(const Bound &x) { return !x.c.isZero() ? 2 : !x.a.isZero() ? 1 : 0; }
+
+Bound lnx::better(const Bound &x, const Bound &y) {
+  if (x.isTop() != y.isTop())
+    return x.isTop() ? y : x;
+  if (degreeOf(x) != degreeOf(y))
+    return degreeOf(x) < degreeOf(y) ? x : y;
+  if (x.isConstant())
+    return Bound::constant(smaller(x.b, y.b));
+  double left = x.c.largest() + x.a.largest(), right = y.c.largest() + y.a.largest();
+  return left < right || (left == right && x.b.largest() <= y.b.largest()) ? x : y;
+}
+
+//===-- degrees --------------------------------------------------------------===//
+
+Degree lnx::sumOfDegrees(Degree x, Degree y) {
+  if (x.top || y.top)
+    return Degree::none();
+  bool mayCancel = x.high > 0 && y.high > 0;
+  return {std::min(x.low, y.low), std::max(x.high, y.high), false,
+          x.exact && y.exact && !mayCancel};
+}
+
+Degree lnx::productOfDegrees(Degree x, Degree y) {
+  if (x.top || y.top)
+    return Degree::none();
+  return {x.low + y.low, x.high + y.high, false, x.exact && y.exact};
+}
+
+static Degree afterFunction(Degree x, bool isHomogeneous) {
+  return x.isZero() || (isHomogeneous && x.isPure()) ? x : Degree::none();
+}
+
+Degree Abstract::degreeIn(Value parameter) const {
+  for (const auto &[key, degree] : degrees)
+    if (key == parameter)
+      return degree;
+  return {};
+}
+
+Degree Abstract::wholeDegree() const {
+  if (!hasSkip)
+    return stream;
+  return hasRest ? sumOfDegrees(stream, Degree::of(1)) : Degree::of(1);
+}
+
+// Degrees in everything that x or y depends on; `f` gets 0 where one does not.
+static void mergeDegrees(Abstract &result, const Abstract &x, const Abstract &y,
+                         function_ref<Degree(Degree, Degree)> f) {
+  result.degrees.clear();
+  for (const auto &[key, degree] : x.degrees)
+    result.degrees.push_back({key, f(degree, y.degreeIn(key))});
+  for (const auto &[key, degree] : y.degrees)
+    if (llvm::none_of(x.degrees, [&](const auto &entry) { return entry.first == key; }))
+      result.degrees.push_back({key, f({}, degree)});
+}
+
+static void mapDegrees(Abstract &x, function_ref<Degree(Degree)> f) {
+  for (auto &entry : x.degrees)
+    entry.second = f(entry.second);
+}
+
+//===-- values ---------------------------------------------------------------===//
+
+Abstract Abstract::number(Series value) {
+  Abstract x;
+  Series size = value.map([](double v) { return std::abs(v); });
+  x.whole = x.part = x.across = x.peak = Bound::constant(size);
+  x.partSize = 1;
+  x.low = std::move(value);
+  x.isFixed = x.isNumber = true;
+  return x;
+}
+
+template <typename List> static void addAll(List &list, const List &more) {
+  for (const auto &item : more)
+    if (!llvm::is_contained(list, item))
+      list.push_back(item);
+}
+
+Abstract lnx::join(ArrayRef<Abstract> operands) {
+  Abstract result;
+  result.isFixed = result.isNumber = true;
+  bool isConstant = true;
+  for (const Abstract &x : operands) {
+    addAll(result.carriers, x.carriers);
+    addAll(result.last, x.last);
+    result.isFixed &= x.isFixed;
+    result.isNumber &= x.isNumber;
+    result.grounds |= x.grounds;
+    result.usesOlder |=
+        x.usesOlder || (x.epoch >= 0 && result.epoch >= 0 && x.epoch != result.epoch);
+    result.epoch = std::max(result.epoch, x.epoch);
+    isConstant &= x.wholeDegree().isZero();
+    if (!result.culprit)
+      result.culprit = x.culprit;
+    mergeDegrees(result, Abstract(result), x, [](Degree a, Degree b) {
+      return a.isZero() && b.isZero() ? Degree() : Degree::none();
+    });
+  }
+  result.stream = isConstant ? Degree() : Degree::none();
+  return result;
+}
+
+static int64_t countOf(Type type) { return ShapedType::getNumElements(getFeatures(type)); }
+static int64_t lastOf(Type type) {
+  ArrayRef<int64_t> features = getFeatures(type);
+  return features.empty() ? 1 : features.back();
+}
+
+Bound lnx::partOf(const Abstract &x, Type type, int64_t size) {
+  double count =
+      static_cast<double>(std::max<int64_t>(1, countOf(type) / std::max<int64_t>(1, size)));
+  Bound part = better(x.peak, Series(std::sqrt(count)) * x.whole);
+  if (x.partSize > 0 && size % x.partSize == 0)
+    part = better(x.part, part);
+  else if (x.partSize > 0 && x.partSize % size == 0)
+    part = better(Series(std::sqrt(double(x.partSize) / double(size))) * x.part, part);
+  return part;
+}
+
+// Blocks of the result's last axis. Repeating entries changes no other bound.
+static Abstract broadcastTo(const Abstract &x, Type from, Type to) {
+  Abstract result = x;
+  int64_t size = lastOf(to);
+  result.part = lastOf(from) == 1 && size > 1 ? x.peak : partOf(x, from, size);
+  result.partSize = size;
+  return result;
+}
+
+static void tighten(Abstract &x) {
+  x.part = better(x.part, x.peak);
+  x.whole = better(x.whole, x.part);
+  x.across = better(x.across, x.peak);
+  x.whole = better(x.whole, x.across);
+}
+
+Abstract lnx::sumOf(const Abstract &left, Type xType, const Abstract &right, Type yType,
+                    Type type) {
+  if (left.isNumber && right.isNumber)
+    return Abstract::number(left.low + right.low);
+  Abstract x = broadcastTo(left, xType, type), y = broadcastTo(right, yType, type);
+  Abstract result = join({x, y});
+  result.whole = x.whole + y.whole;
+  result.part = x.part + y.part;
+  result.across = x.across + y.across;
+  result.peak = x.peak + y.peak;
+  result.partSize = x.partSize;
+  result.low = x.low + y.low;
+  mergeDegrees(result, x, y, sumOfDegrees);
+  // A bias belongs to its projection: both are scaled together.
+  for (const auto &[matrix, bias] : {std::pair(&x, &y), std::pair(&y, &x)})
+    if (matrix->isFresh && bias->isFixed && !bias->isNumber)
+      for (auto &entry : result.degrees)
+        if (llvm::is_contained(matrix->last, entry.first))
+          entry.second = matrix->degreeIn(entry.first);
+  result.hasSkip = x.hasSkip || y.hasSkip;
+  result.skip = x.skip + y.skip;
+  result.hasRest = x.hasRest || y.hasRest;
+  result.stream = !x.hasRest ? y.stream : !y.hasRest ? x.stream : sumOfDegrees(x.stream, y.stream);
+  tighten(result);
+  return result;
+}
+
+static Bound productOf(const Bound &x, const Bound &xPeak, const Bound &y, const Bound &yPeak) {
+  return better(x * yPeak, xPeak * y);
+}
+
+Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right, Type yType,
+                        Type type) {
+  if (left.isNumber && right.isNumber)
+    return Abstract::number(left.low * right.low);
+  Abstract x = broadcastTo(left, xType, type), y = broadcastTo(right, yType, type);
+  Abstract result = join({x, y});
+  result.whole = ::productOf(x.whole, x.peak, y.whole, y.peak);
+  result.part = ::productOf(x.part, x.peak, y.part, y.peak);
+  result.across = ::productOf(x.across, x.peak, y.across, y.peak);
+  result.peak = x.peak * y.peak;
+  // |x y| summed is at most |x| |y|: entries of the product of two rows (S22).
+  double root = std::sqrt(double(countOf(type)));
+  result.whole = better(result.whole, Series(root) * (x.whole * y.whole));
+  result.partSize = x.partSize;
+  if (llvm::all_of(x.low.values, [](double v) { return v >= 0; }) &&
+      llvm::all_of(y.low.values, [](double v) { return v >= 0; }))
+    result.low = x.low * y.low;
+  mergeDegrees(result, x, y, productOfDegrees);
+  bool isZero =
+      (x.peak.isConstant() && x.peak.b.isZero()) || (y.peak.isConstant() && y.peak.b.isZero());
+  if (isZero) {
+    mapDegrees(result, [](Degree d) { return Degree{d.low, d.high, d.top, false}; });
+    result.carriers.clear();
+  }
+  result.stream = productOfDegrees(x.wholeDegree(), y.wholeDegree());
+  for (const auto &[factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
+    if (value->hasSkip && factor->isFixed) {
+      result.hasSkip = true;
+      result.skip = value->skip * factor->peak.b;
+      result.hasRest = value->hasRest;
+      result.stream = value->stream;
+    }
+  tighten(result);
+  return result;
+}
+
+Abstract lnx::quotientOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type type) {
+  Abstract inverse = join({y});
+  bool isPositive = llvm::all_of(y.low.values, [](double v) { return v > 0; });
+  if (y.isNumber)
+    inverse = Abstract::number(y.low.map([](double v) { return v == 0 ? infinity : 1 / v; }));
+  else if (isPositive) {
+    inverse.whole = inverse.part = inverse.across = inverse.peak =
+        Bound::constant(y.low.map([](double v) { return 1 / v; }));
+    inverse.partSize = lastOf(yType);
+    inverse.low = 0.0;
+    inverse.carriers.clear();
+  }
+  mergeDegrees(inverse, y, Abstract(), [](Degree d, Degree) {
+    return d.isPure() ? Degree{-d.low, -d.high, false, d.exact} : Degree::none();
+  });
+  Degree degree = y.wholeDegree();
+  inverse.stream = degree.isPure() ? Degree::of(-degree.low) : Degree::none();
+  return productOf(x, xType, inverse, yType, type);
+}
+
+Abstract lnx::negated(const Abstract &x) {
+  Abstract result = x;
+  result.low = x.isNumber ? x.low.map(std::negate<double>()) : Series(-infinity);
+  result.isFresh = result.isStream = false;
+  result.norm = Abstract::Norm::none;
+  return result;
+}
+
+// A function of each entry: nothing of the sum it came from is left.
+static Abstract functionOf(const Abstract &x, bool isHomogeneous) {
+  Abstract result = x;
+  result.isFresh = result.isStream = result.hasSkip = result.isNumber = false;
+  result.hasRest = true;
+  result.norm = Abstract::Norm::none;
+  result.scores.reset();
+  result.stream = afterFunction(x.wholeDegree(), isHomogeneous);
+  mapDegrees(result, [&](Degree d) { return afterFunction(d, isHomogeneous); });
+  result.spectral = result.frobenius = result.perhead = result.rowSum = Series::top();
+  return result;
+}
+
+Abstract lnx::contracted(const Abstract &x, bool isHomogeneous) {
+  Abstract result = functionOf(x, isHomogeneous);
+  result.low = -infinity;
+  return result;
+}
+
+Abstract lnx::limited(const Abstract &x, double limit, double low) {
+  Abstract result = functionOf(x, /*isHomogeneous=*/false);
+  result.peak = Bound::constant(limit);
+  result.whole = result.part = result.across = result.peak;
+  result.carriers.clear();
+  result.grounds = 0;
+  result.low = low;
+  return result;
+}
+
+Abstract lnx::normalised(const Abstract &x, Type type, bool isCentred, double rms) {
+  Abstract result = functionOf(x, /*isHomogeneous=*/true);
+  double size = static_cast<double>(lastOf(type));
+  result.whole = result.part = Bound::constant(rms);
+  result.partSize = lastOf(type);
+  double peak = rms * std::sqrt(isCentred ? size - 1 : size);
+  result.peak = result.across = Bound::constant(peak);
+  result.low = -peak;
+  result.carriers.clear();
+  result.grounds = 0;
+  result.culprit = nullptr;
+  result.usesOlder = false;
+  result.norm = Abstract::Norm::unit;
+  auto scaleFree = [](Degree d) { return d.isPure() ? Degree() : Degree::none(); };
+  result.stream = scaleFree(x.wholeDegree());
+  mapDegrees(result, scaleFree);
+  return result;
+}
+
+Abstract lnx::averagingWeights(const Abstract &x) {
+  Abstract result = limited(x, 1, 0);
+  result.culprit = nullptr;
+  return result;
+}
+
+Abstract lnx::mixed(const Abstract &weights, const Abstract &x, Type type) {
+  Abstract result = join({weights, x});
+  int64_t size = lastOf(type);
+  Bound part = weights.rowSum * partOf(x, type, size);
+  result.part = part;
+  result.partSize = size;
+  result.whole = part;
+  result.peak = weights.rowSum * x.peak;
+  result.across = weights.rowSum * x.across;
+  mergeDegrees(result, weights, x, productOfDegrees);
+  result.stream = x.stream;
+  result.hasSkip = x.hasSkip;
+  result.hasRest = x.hasRest;
+  result.skip = weights.rowSum * x.skip;
+  tighten(result);
+  return result;
+}

@@ -1,0 +1,134 @@
+// Abstract.h: what the verifier knows about one tensor, the abstract value of `transfer` (4.1,
+// S14). Every bound is a polynomial in the stream's size at this layer; numbers may differ by
+// layer.
+#ifndef LNX_DIALECT_ABSTRACT_H
+#define LNX_DIALECT_ABSTRACT_H
+
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include <limits>
+#include <optional>
+
+namespace mlir::lnx {
+
+/// A number for each layer of a repeat, or one number for all of them.
+struct Series {
+  llvm::SmallVector<double, 1> values = {0};
+
+  Series() = default;
+  Series(double value) : values{value} {}
+  explicit Series(llvm::ArrayRef<double> values) : values(values) {}
+  static Series top() { return std::numeric_limits<double>::infinity(); }
+
+  double operator[](size_t layer) const { return values.size() == 1 ? values[0] : values[layer]; }
+  bool isUniform() const { return values.size() == 1; }
+  bool isZero() const;
+  bool isFinite() const;
+  double largest() const;
+  Series map(llvm::function_ref<double(double)> f) const;
+  static Series zip(const Series &x, const Series &y, llvm::function_ref<double(double, double)> f);
+};
+Series operator+(const Series &x, const Series &y);
+/// Nothing times anything is nothing, even times infinity.
+Series operator*(const Series &x, const Series &y);
+Series smaller(const Series &x, const Series &y);
+Series larger(const Series &x, const Series &y);
+
+/// a r + b + c r^2 for the size r of the stream; infinite where nothing is known.
+struct Bound {
+  Series a, b, c;
+
+  static Bound top() { return {0.0, Series::top(), 0.0}; }
+  static Bound constant(Series value) { return {0.0, std::move(value), 0.0}; }
+  static Bound stream() { return {1.0, 0.0, 0.0}; }
+  bool isConstant() const { return a.isZero() && c.isZero(); }
+  bool isTop() const { return !a.isFinite() || !b.isFinite() || !c.isFinite(); }
+  double at(size_t layer, double r) const;
+};
+Bound operator+(const Bound &x, const Bound &y);
+Bound operator*(const Bound &x, const Bound &y);
+Bound operator*(const Series &factor, const Bound &x);
+/// One of two valid bounds: a constant before a line before a square.
+Bound better(const Bound &x, const Bound &y);
+
+/// Degrees of positive homogeneity of the parts of a sum, or no such thing (kx, kw of 4.1).
+struct Degree {
+  int low = 0, high = 0;
+  bool top = false;
+  /// False where parts may cancel or are multiplied by zero: then no witness follows (S2).
+  bool exact = true;
+
+  static Degree none() { return {0, 0, true, false}; }
+  static Degree of(int k) { return {k, k, false, true}; }
+  bool isPure() const { return !top && low == high; }
+  bool isZero() const { return isPure() && low == 0; }
+};
+Degree sumOfDegrees(Degree x, Degree y);
+Degree productOfDegrees(Degree x, Degree y);
+
+struct Abstract {
+  Bound whole = Bound::top();  ///< rms over all features of a row, largest over rows
+  Bound part = Bound::top();   ///< the same over blocks of `partSize` neighbouring features
+  Bound across = Bound::top(); ///< rms of a row whose entries come from different rows (S42)
+  Bound peak = Bound::top();   ///< largest |entry|
+  int64_t partSize = 0;        ///< 0: no block known
+  Series low = -std::numeric_limits<double>::infinity(); ///< smallest entry
+
+  // Matrices of parameters only.
+  Series spectral = Series::top(), frobenius = Series::top();
+  Series perhead = Series::top(); ///< largest spectral norm of the columns of one head
+  Series rowSum = Series::top();  ///< largest sum of |entries| of a row
+
+  bool hasSkip = false; ///< the stream itself is a summand...
+  Series skip;          ///< ...with a factor of at most this
+  bool hasRest = true;  ///< something else is a summand, and these are its degrees:
+  Degree stream;
+  /// Degrees in parameters and in outputs of projections; absent is 0.
+  llvm::SmallVector<std::pair<Value, Degree>, 4> degrees;
+  llvm::SmallVector<Value, 4> carriers; ///< undeclared parameters in which it is unbounded
+  llvm::SmallVector<Value, 2> last;     ///< outputs of the last projections
+
+  enum class Norm { none, unit, gained } norm = Norm::none;
+  bool isFixed = false;         ///< made of parameters and numbers only
+  bool isNumber = false;        ///< made of numbers only
+  bool isFresh = false;         ///< a projection to which no bias was added yet
+  bool isStream = false;        ///< exactly the stream
+  bool usesOlder = false;       ///< the r of its bounds stands for sizes at different steps
+  int epoch = -1;               ///< the step whose r is meant; -1: none
+  uint64_t grounds = 0;         ///< assumptions and laws its bounds rest on, a bit each
+  std::optional<Bound> scores;  ///< of attention: largest |score|
+  Operation *culprit = nullptr; ///< the first op without a bound
+
+  /// A number known when compiling.
+  static Abstract number(Series value);
+  Degree degreeIn(Value parameter) const;
+  /// Degree in the stream of all of it.
+  Degree wholeDegree() const;
+};
+
+/// What both give to any value made of them: carriers, grounds, epochs; bounds stay unknown and
+/// degrees other than 0 become none.
+Abstract join(llvm::ArrayRef<Abstract> operands);
+/// Bound of blocks of `size` features, from what is known.
+Bound partOf(const Abstract &x, Type type, int64_t size);
+
+// Element-wise work, with broadcasting.
+Abstract sumOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type result);
+Abstract productOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type result);
+Abstract quotientOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type result);
+Abstract negated(const Abstract &x);
+/// |f(x)| <= |x|; `isHomogeneous`: f(c x) = c f(x) for c > 0 (S20).
+Abstract contracted(const Abstract &x, bool isHomogeneous);
+/// |f(x)| <= limit whatever x is.
+Abstract limited(const Abstract &x, double limit, double low);
+/// The normalisation idiom of rms `rms` over the last axis (S16..S18).
+Abstract normalised(const Abstract &x, Type type, bool isCentred, double rms);
+/// Weights that are positive and add up to one along some axis (S25).
+Abstract averagingWeights(const Abstract &x);
+/// mix(A, X): X's parts weighed by rows of A (S34).
+Abstract mixed(const Abstract &weights, const Abstract &x, Type type);
+
+} // namespace mlir::lnx
+
+#endif
