@@ -49,9 +49,11 @@ std::vector<std::string> Elaborator::streamsOf(const ast::Body &body) {
   return streams;
 }
 
-/// The only stack of a model has no scope of its own; several are told apart by their streams.
+/// The only stack of a model has no scope of its own; several are told apart by their streams. So
+/// are those of a def that is called again under the same path, whose first took the empty name.
 std::string Elaborator::repeatScope(const std::vector<std::string> &streams) {
-  const bool isOnly = !frame->decl->body || countRepeats(*frame->decl->body) < 2;
+  const bool isOnly = (!frame->decl->body || countRepeats(*frame->decl->body) < 2) &&
+                      frame->taken->insert("").second;
   const std::string own = isOnly ? "" : uniqueName(streams.empty() ? "stack" : streams.front());
   if (own.empty() || frame->path.empty())
     return own + frame->path;

@@ -281,4 +281,22 @@ TEST(ElaborateErrors, ModelArgumentThatIsATensor) {
             "    model m = gpt2(width = tokens)\n"
             "                           ^~~~~~\n");
 }
+
+// Each call of a def with a stack, in one place or inside another stack, has its own parameters.
+TEST(Elaborate, StacksOfADefCalledTwice) {
+  const std::string stack = "def stack(x) {\n  repeat k in 1..2 { param w : [] ~ ones\n"
+                            "    x <- w*x }\n  return x\n}\n";
+  const std::string start =
+      "model m(vocab = 9) {\n  param E : [vocab, 9] ~ ones\n  x = E[tokens]\n";
+  Elaborated twice(stack + start + "  x <- stack(x)\n  x <- stack(x)\n  return x\n}\n");
+  EXPECT_EQ(twice.messages, "");
+  std::vector<std::string> scopes;
+  for (mlir::lnx::RepeatOp op : twice.all<mlir::lnx::RepeatOp>())
+    scopes.push_back(op.getScope().str());
+  EXPECT_EQ(scopes, (std::vector<std::string>{"", "x"}));
+  Elaborated nested(stack + start +
+                    "  repeat l in 1..3 {\n    x <- stack(x)\n    x <- stack(x)\n  }\n"
+                    "  return x\n}\n");
+  EXPECT_EQ(nested.paths(), (std::vector<std::string>{"E", "1.w", "2.w", "x.1.w", "x.2.w"}));
+}
 } // namespace
