@@ -62,10 +62,10 @@ class Page {
 public:
   Page(const ir::Report &report, const Places &places) : report(report), places(places) {}
 
-  void head();
+  void head(bool isWhole);
   void block(const ir::Verdict &verdict);
   void hazards();
-  void checks();
+  void checks(const std::vector<std::string> &only = {});
   std::string take() { return std::move(out); }
 
 private:
@@ -81,8 +81,10 @@ private:
   std::string out;
 };
 
-void Page::head() {
+void Page::head(bool isWhole) {
   out += fmt::format("model {} depth={} width={}\n", report.model, report.depth, report.width);
+  if (!isWhole)
+    return;
   for (const std::string &line : report.normalForm)
     out += "  " + line + '\n';
   addField(out, "assumes", joined(report.assumptions));
@@ -158,8 +160,11 @@ void Page::hazards() {
     remark("hazard", hazard);
 }
 
-void Page::checks() {
+/// Those of other properties only where they do not hold: the exit code is theirs too.
+void Page::checks(const std::vector<std::string> &only) {
   for (const ir::CheckOutcome &check : report.checks) {
+    if (check.word == ir::Word::proved && !isNamed(check.property, only))
+      continue;
     const std::string place = check.where ? placeText(*check.where) + ": " : "";
     out += fmt::format("{}check {}: {}{}\n", place, check.text, ir::spelling(check.word).str(),
                        check.reason.empty() ? "" : ", " + check.reason);
@@ -169,23 +174,23 @@ void Page::checks() {
 }
 } // namespace
 
-bool namesProperty(const std::string &name, const std::string &full) {
-  const size_t dot = full.rfind('.');
-  return name == full || (dot != std::string::npos && name == full.substr(dot + 1));
+bool isNamed(const std::string &property, const std::vector<std::string> &names) {
+  const std::string last = property.substr(property.rfind('.') + 1);
+  return names.empty() || std::ranges::any_of(names, [&](const std::string &name) {
+           return name == property || name == last;
+         });
 }
 
 std::string reportText(const ir::Report &report, const Places &places,
                        const std::vector<std::string> &only) {
   Page page(report, places);
-  page.head();
+  page.head(only.empty());
   for (const ir::Verdict &verdict : report.verdicts)
-    if (only.empty() || std::ranges::any_of(only, [&](const std::string &name) {
-          return namesProperty(name, verdict.property);
-        }))
+    if (isNamed(verdict.property, only))
       page.block(verdict);
   if (only.empty())
     page.hazards();
-  page.checks();
+  page.checks(only);
   return page.take();
 }
 

@@ -11,10 +11,10 @@
 
 namespace lnx {
 
-/// Whether `name` names the property `full`: with or without its group.
-bool namesProperty(const std::string &name, const std::string &full);
+/// Whether one of `names` names `property`, with or without its group; no names stand for all.
+bool isNamed(const std::string &property, const std::vector<std::string> &names);
 
-/// The page. Only the properties named in `only`, or all where it is empty.
+/// The page; with `only`, the verdicts of those properties and no description of the model.
 std::string reportText(const mlir::lnx::stability::Report &report, const Places &places,
                        const std::vector<std::string> &only = {});
 

@@ -3,7 +3,6 @@
 
 #include "frontend/Report.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace lnx {
@@ -58,9 +57,7 @@ Json checkJson(const ir::CheckOutcome &check) {
 std::string reportJson(const ir::Report &report, const std::vector<std::string> &only) {
   Json verdicts = Json::array(), checks = Json::array();
   for (const ir::Verdict &verdict : report.verdicts)
-    if (only.empty() || std::ranges::any_of(only, [&](const std::string &name) {
-          return namesProperty(name, verdict.property);
-        }))
+    if (isNamed(verdict.property, only))
       verdicts.push_back(verdictJson(verdict));
   for (const ir::CheckOutcome &check : report.checks)
     checks.push_back(checkJson(check));

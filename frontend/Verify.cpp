@@ -1,74 +1,14 @@
-// Verify: elaborates the model again for every depth that the verifier asks for.
+// Verify: what the verifier reports becomes diagnostics with the user's line.
 #include "frontend/Verify.h"
 
-#include "dialect/LnxDialect.h"
+#include "frontend/Depths.h"
 
 #include "mlir/IR/Diagnostics.h"
 
-#include <cmath>
-
 namespace lnx {
-namespace {
-namespace ir = ::mlir::lnx;
-
-/// Layers of all stacks together.
-int64_t layersOf(mlir::ModuleOp module) {
-  int64_t layers = 0;
-  module.walk<mlir::WalkOrder::PreOrder>([&](ir::RepeatOp repeat) {
-    layers += int64_t(repeat.getCount());
-    return mlir::WalkResult::skip();
-  });
-  return layers;
-}
-
-/// The settings that say how deep a model is, and their values.
-std::vector<std::pair<std::string, int64_t>> depthsOf(mlir::ModuleOp module) {
-  std::vector<std::pair<std::string, int64_t>> depths;
-  module.walk([&](ir::ModelOp model) {
-    const mlir::DictionaryAttr settings = model.getSettingsAttr();
-    for (const char *name : {"depth", "N", "M"})
-      if (const auto value = settings ? settings.getAs<mlir::IntegerAttr>(name) : nullptr)
-        depths.emplace_back(name, value.getInt());
-  });
-  return depths;
-}
-
-class Deeper {
-public:
-  Deeper(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &options)
-      : file(file), options(options), context(*module.getContext()), layers(layersOf(module)),
-        depths(depthsOf(module)) {}
-
-  /// Null when the model cannot have this many layers.
-  mlir::OwningOpRef<mlir::ModuleOp> operator()(int64_t wanted) const {
-    if (layers < 1 || wanted < 1 || depths.empty())
-      return {};
-    ElaborateOptions changed = options;
-    for (const auto &[name, value] : depths) {
-      std::erase_if(changed.settings, [&](const auto &setting) { return setting.first == name; });
-      const double scaled = double(value) * double(wanted) / double(layers);
-      changed.settings.emplace_back(name,
-                                    std::to_string(std::max<int64_t>(1, std::llround(scaled))));
-    }
-    Diagnostics silent;
-    mlir::OwningOpRef<mlir::ModuleOp> module = elaborate(file, changed, context, silent);
-    if (!module || layersOf(*module) != wanted)
-      return {};
-    return module;
-  }
-
-private:
-  const ast::File &file;
-  const ElaborateOptions &options;
-  mlir::MLIRContext &context;
-  int64_t layers;
-  std::vector<std::pair<std::string, int64_t>> depths;
-};
-} // namespace
-
-std::optional<ir::stability::Report> verify(mlir::ModuleOp module, const ast::File &file,
-                                            const ElaborateOptions &options, const Places &places,
-                                            Diagnostics &diagnostics) {
+std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const ast::File &file,
+                                                   const ElaborateOptions &options,
+                                                   const Places &places, Diagnostics &diagnostics) {
   const mlir::ScopedDiagnosticHandler handler(
       module.getContext(), [&](mlir::Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error) {
@@ -79,8 +19,8 @@ std::optional<ir::stability::Report> verify(mlir::ModuleOp module, const ast::Fi
         }
         return mlir::success();
       });
-  mlir::FailureOr<ir::stability::Report> report =
-      ir::stability::verify(module, {.atDepth = Deeper(module, file, options)});
+  mlir::FailureOr<mlir::lnx::stability::Report> report =
+      mlir::lnx::stability::verify(module, {.atDepth = atOtherDepths(module, file, options)});
   if (mlir::failed(report))
     return std::nullopt;
   return std::move(*report);

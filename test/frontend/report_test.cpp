@@ -144,8 +144,15 @@ TEST_F(ReportTest, OnlyTheNamedPropertiesAreShown) {
   add("precision.overflow", ir::Word::proved);
   EXPECT_EQ(page({"overflow"}).find("forward"), std::string::npos);
   EXPECT_EQ(page({"forward.bound"}).find("overflow"), std::string::npos);
-  EXPECT_TRUE(namesProperty("needs_warmup", "needs_warmup"));
-  EXPECT_FALSE(namesProperty("forward", "forward.bound"));
+  report.normalForm = {"x <- x"};
+  report.checks = {{"growth <= linear", "forward.growth", ir::Word::proved, "", {}}};
+  EXPECT_EQ(page({"bound"}), "forward.bound                   PROVED         basis=worst_case\n"
+                             "  assumes   nothing\n");
+  report.checks[0].word = ir::Word::unknown;
+  EXPECT_NE(page({"bound"}).find("check growth <= linear: UNKNOWN\n"), std::string::npos);
+  EXPECT_TRUE(isNamed("needs_warmup", {"needs_warmup"}));
+  EXPECT_TRUE(isNamed("forward.bound", {}));
+  EXPECT_FALSE(isNamed("forward.bound", {"forward", "ound"}));
 }
 
 TEST_F(ReportTest, ChecksThatDoNotHoldShowTheirLine) {
