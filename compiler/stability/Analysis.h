@@ -1,0 +1,90 @@
+// Analysis: abstract interpretation of a model at level spec (4.1 to 4.6), one run for one choice
+// of weights. Layers stay rolled: a repeat is interpreted once, its numbers are series over layers.
+#ifndef LNX_COMPILER_STABILITY_ANALYSIS_H
+#define LNX_COMPILER_STABILITY_ANALYSIS_H
+
+#include "compiler/stability/Assumptions.h"
+#include "compiler/stability/Growth.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::lnx::stability {
+
+/// One residual step: the next stream, in terms of the r before it.
+struct Equation {
+  StepOp op;
+  Abstract next;
+  bool isPlain = true; ///< the only stream, so that next's bounds are the stream's
+  int64_t updates = 1; ///< summands besides the stream
+};
+
+/// The steps of one repeat, or of the layers written out beside it (count 1).
+struct Stack {
+  RepeatOp repeat;
+  int64_t first = 1, count = 1;
+  std::vector<Equation> equations;
+  bool usesLargest = false; ///< bounds mix steps: r stands for the largest stream so far
+  int chain = 0;
+};
+
+/// The stacks that one stream runs through.
+struct Chain {
+  std::string stream;
+  Value root;
+  std::optional<double> r0; ///< absent: the embedding, of unknown size
+  std::optional<double> peak0;
+  uint64_t grounds = 0;
+  int64_t width = 0;
+};
+
+/// Scores of one attention, at some r.
+struct Attention {
+  Operation *op;
+  Bound scores;
+  Abstract query, key;
+  int stack;
+};
+
+class Analysis {
+public:
+  Analysis(ModelOp model, Assumptions &assumptions, Weights weights);
+
+  ModelOp model;
+  Assumptions &assumptions;
+  Weights weights;
+  std::vector<Stack> stacks;
+  std::vector<Chain> chains;
+  std::vector<Attention> attentions;
+  llvm::DenseMap<Operation *, uint64_t> laws;
+  llvm::DenseSet<Value> gains, biases; ///< undeclared parameters that scale or shift a norm
+
+  /// Coefficients of a chain; stacks of fewer steps are filled up with x <- x.
+  std::vector<Recurrence::Coefficients> coefficients(int chain, bool ofPeak) const;
+  /// Largest size of the chain's stream, rounded up; infinity where it is not known.
+  double evaluate(int chain, bool ofPeak) const;
+  int64_t layers() const;
+
+private:
+  void runBlock(Block &block);
+  void runOp(Operation &op);
+  void runApply(ApplyOp op);
+  void runStep(StepOp op);
+  void runRepeat(RepeatOp op);
+  void runPrimitive(PrimitiveOpInterface op);
+  bool runIdiom(Operation &op);
+  void applyLaw(LawOp law, Abstract &x, Type type);
+  Abstract streamOf(Type type);
+  Abstract result(int chain, Type type);
+  int chainOf(Value carry, llvm::StringRef stream);
+  const Abstract &get(Value value) { return values.find(value)->second; }
+
+  llvm::DenseMap<Value, Abstract> values;
+  llvm::DenseMap<Value, int> chainOfResult;
+  llvm::DenseMap<Value, bool> roots; ///< streams that steps outside repeats start from
+  int epoch = 0;
+  int current = -1; ///< the open stack
+  int64_t headSize = 0;
+};
+
+} // namespace mlir::lnx::stability
+
+#endif

@@ -1,0 +1,353 @@
+// Assumptions: reading `assume`, and what each form says about a parameter.
+// Short names W_Q ... W_d are the matrices of the prelude's attn, mlp and glu.
+#include "compiler/stability/Assumptions.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+static std::string print(double value) { return llvm::formatv("{0:g}", value).str(); }
+
+static Series boundOf(Attribute attribute) {
+  if (auto number = dyn_cast_if_present<FloatAttr>(attribute))
+    return number.getValueAsDouble();
+  if (auto numbers = dyn_cast_if_present<DenseF64ArrayAttr>(attribute))
+    return Series(numbers.asArrayRef());
+  return Series::top();
+}
+
+static std::string printClaim(StringRef path, DictionaryAttr arguments, StringRef relation,
+                              Attribute bound) {
+  std::string text = path.str();
+  if (arguments) {
+    std::vector<std::string> parts;
+    for (NamedAttribute argument : arguments)
+      if (auto name = dyn_cast<StringAttr>(argument.getValue()))
+        parts.push_back(name.str());
+      else if (auto number = dyn_cast<FloatAttr>(argument.getValue()))
+        parts.push_back(argument.getName().str() + " = " + print(number.getValueAsDouble()));
+    text += "(" + llvm::join(parts, ", ") + ")";
+  }
+  if (!relation.empty() && bound) {
+    Series series = boundOf(bound);
+    text += " " + relation.str() + " " +
+            (series.isUniform() ? print(series[0]) : print(series.largest()) + " at most");
+  }
+  return text;
+}
+
+static LogicalResult checkOne(const Assumption &assumption) {
+  bool isOptimizer = assumption.form == "adamw" || assumption.form == "sgd" ||
+                     assumption.form == "muon" || assumption.form == "l2";
+  if (isOptimizer) {
+    if (DictionaryAttr arguments = const_cast<Assumption &>(assumption).op.getArgumentsAttr())
+      for (NamedAttribute argument : arguments)
+        if (auto number = dyn_cast<FloatAttr>(argument.getValue()))
+          if (!std::isfinite(number.getValueAsDouble()) || number.getValueAsDouble() < 0)
+            return const_cast<Assumption &>(assumption).op.emitError("'")
+                   << argument.getName().getValue() << "' of '" << assumption.form << "' is "
+                   << print(number.getValueAsDouble()) << ", not a number from 0 on";
+    return success();
+  }
+  if (assumption.form == "doubly_stochastic")
+    return success();
+  auto op = const_cast<Assumption &>(assumption).op;
+  for (double value : assumption.bound.values)
+    if (!std::isfinite(value) || value < 0)
+      return op.emitError("'") << assumption.form << "' is bounded by " << print(value)
+                               << ", not a number from 0 on";
+  bool wantsLower = assumption.form == "x0.std" || assumption.form == "std";
+  if (assumption.isLower != wantsLower)
+    return op.emitError("'") << assumption.form << "' takes '" << (wantsLower ? ">=" : "<=") << "'";
+  return success();
+}
+
+FailureOr<Assumptions> Assumptions::read(ModelOp model) {
+  Assumptions result;
+  bool isGood = true;
+  model.walk([&](ParamOp op) { result.paths.push_back(op.getPath().str()); });
+  model.walk([&](AssumeOp op) {
+    Assumption one;
+    one.op = op;
+    one.form = op.getPath() == "gain" ? "norm.gain" : op.getPath().str();
+    one.isLower = op.getRelation() == ">=";
+    one.bound = boundOf(op.getBoundAttr());
+    one.text = printClaim(op.getPath(), op.getArgumentsAttr(), op.getRelation(), op.getBoundAttr());
+    if (DictionaryAttr arguments = op.getArgumentsAttr())
+      if (auto path = arguments.getAs<StringAttr>("path"))
+        one.path = path.str();
+    isGood &= succeeded(checkOne(one));
+    result.list.push_back(std::move(one));
+  });
+  uint64_t ignored = 0;
+  std::optional<double> rms = result.number("x0.rms", ignored),
+                        std = result.number("x0.std", ignored);
+  if (rms && std && *std > *rms) {
+    for (Assumption &one : result.list)
+      if (one.form == "x0.std") {
+        one.op.emitError("a token cannot have standard deviation ")
+            << print(*std) << " and rms " << print(*rms);
+        isGood = false;
+      }
+  }
+  if (!isGood)
+    return failure();
+  return result;
+}
+
+std::optional<double> Assumptions::number(StringRef form, uint64_t &grounds) const {
+  std::optional<double> best;
+  for (size_t i = 0; i < list.size(); ++i)
+    if (list[i].form == form) {
+      double value = list[i].isLower ? -(list[i].bound.map(std::negate<double>()).largest())
+                                     : list[i].bound.largest();
+      if (!best || (list[i].isLower ? value > *best : value < *best)) {
+        best = value;
+        grounds |= uint64_t(1) << std::min<size_t>(i, 63);
+      }
+    }
+  return best;
+}
+
+const Assumption *Assumptions::optimizer() const {
+  for (const Assumption &one : list)
+    if (one.form == "adamw" || one.form == "sgd" || one.form == "muon")
+      return &one;
+  return nullptr;
+}
+
+//===-- matching -------------------------------------------------------------===//
+
+static bool endsWithPath(StringRef whole, StringRef end) {
+  return whole == end || (whole.ends_with(end) && whole.drop_back(end.size()).ends_with("."));
+}
+
+bool Assumptions::matches(const Assumption &one, ParamOp op) const {
+  Operation *scope = const_cast<Assumption &>(one).op->getParentOp();
+  if (!scope->isProperAncestor(op))
+    return false;
+  StringRef path = op.getPath(), name = one.path;
+  StringRef layer = name.split('.').first;
+  if (!layer.empty() && layer.find_first_not_of("0123456789") == StringRef::npos)
+    name = name.split('.').second;
+  static constexpr std::pair<const char *, const char *> aliases[] = {
+      {"W_Q", "q.W"},    {"W_K", "k.W"},    {"W_V", "v.W"},  {"W_O", "o.W"},   {"W_1", "up.W"},
+      {"W_2", "down.W"}, {"W_g", "gate.W"}, {"W_u", "up.W"}, {"W_d", "down.W"}};
+  for (auto [alias, end] : aliases)
+    if (name == alias) {
+      if (!endsWithPath(path, end))
+        return false;
+      StringRef prefix = path.drop_back(StringRef(end).size());
+      bool isGated = llvm::is_contained(paths, (prefix + "gate.W").str());
+      bool isMlp = name == "W_1" || name == "W_2", isGlu = name == "W_u" || name == "W_d";
+      return isMlp ? !isGated : !isGlu || isGated;
+    }
+  return endsWithPath(path, name);
+}
+
+/// A bound of one layer's parameter holds in that layer only.
+static Series inLayer(const Assumption &one, ParamOp op) {
+  StringRef layer = StringRef(one.path).split('.').first;
+  int64_t number = 0;
+  auto repeat = op->getParentOfType<RepeatOp>();
+  if (!repeat || layer.getAsInteger(10, number))
+    return one.bound;
+  std::vector<double> values(repeat.getCount(), std::numeric_limits<double>::infinity());
+  int64_t index = number - static_cast<int64_t>(repeat.getFirst());
+  if (index >= 0 && index < static_cast<int64_t>(values.size()))
+    values[index] = one.bound[0];
+  return Series(values);
+}
+
+void Assumptions::tighten(Series &bound, const Assumption &one, uint64_t bit, Abstract &x,
+                          ParamOp op) const {
+  Series declared = inLayer(one, op);
+  Series tighter = smaller(bound, declared);
+  if (tighter.values == bound.values)
+    return;
+  bound = tighter;
+  x.grounds |= bit;
+}
+
+//===-- initial values and optimizers -----------------------------------------===//
+
+double stability::adamBound(double beta1, double beta2) {
+  return (1 - beta1) / std::sqrt((1 - beta2) * (1 - beta1 * beta1 / beta2));
+}
+
+// Largest |entry| that can be drawn: the runtime's normal numbers lie within 9 standard deviations.
+static double largestInitial(InitAttr init) {
+  double largest = 0;
+  for (double a : init.getA().asArrayRef())
+    largest = std::max(largest, std::abs(a));
+  for (double b : init.getB().asArrayRef())
+    if (init.getKind() == "uniform")
+      largest = std::max(largest, std::abs(b));
+  return init.getKind() == "normal" ? 9 * largest : largest;
+}
+
+static double argument(AssumeOp op, StringRef name, double otherwise) {
+  DictionaryAttr arguments = op.getArgumentsAttr();
+  auto number = arguments ? arguments.getAs<FloatAttr>(name) : FloatAttr();
+  return number ? number.getValueAsDouble() : otherwise;
+}
+
+/// Largest |entry| a parameter reaches (S73, S74), or its spectral norm (S75).
+static void applyOptimizer(const Assumption &one, ParamOp op, Abstract &x, Series &peak) {
+  AssumeOp assume = one.op;
+  double lr = argument(assume, "lr", INFINITY), steps = argument(assume, "steps", INFINITY);
+  double decay = argument(assume, "decay", 0), start = largestInitial(op.getInit());
+  bool isDecayed = op.getType().getRank() >= 2 && decay > 0;
+  double size = std::sqrt(double(op.getType().getNumElements()));
+  if (one.form == "sgd") {
+    double clip = argument(assume, "clip", INFINITY);
+    double moved = clip * lr * steps;
+    x.frobenius = smaller(x.frobenius, size * start + moved);
+    peak = smaller(peak, start + moved);
+  } else if (one.form == "adamw") {
+    double unit = adamBound(argument(assume, "beta1", 0.9), argument(assume, "beta2", 0.95));
+    bool settles = isDecayed && lr * decay <= 1;
+    peak = smaller(peak, settles ? std::max(start, unit / decay) : start + unit * lr * steps);
+  } else if (one.form == "muon" && op.getType().getRank() == 2) {
+    double unit = argument(assume, "size", 1);
+    double begin = start * size;
+    x.spectral =
+        smaller(x.spectral, isDecayed ? std::max(begin, unit / decay) : begin + unit * lr * steps);
+  }
+}
+
+//===-- parameters -----------------------------------------------------------===//
+
+Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) const {
+  Abstract x;
+  x.isFixed = true;
+  x.partSize = headSize;
+  RankedTensorType type = op.getType();
+  double size = static_cast<double>(type.getNumElements());
+  int64_t rank = type.getRank();
+  Series peak = Series::top();
+  for (size_t i = 0; i < list.size(); ++i) {
+    const Assumption &one = list[i];
+    uint64_t bit = uint64_t(1) << std::min<size_t>(i, 63);
+    if (one.path.empty() || !matches(one, op))
+      continue;
+    if (one.form == "spectral")
+      tighten(x.spectral, one, bit, x, op);
+    else if (one.form == "frobenius")
+      tighten(x.frobenius, one, bit, x, op);
+    else if (one.form == "perhead")
+      tighten(x.perhead, one, bit, x, op);
+    else if (one.form == "max")
+      tighten(peak, one, bit, x, op);
+    else if (one.form == "abs_row_sum")
+      tighten(x.rowSum, one, bit, x, op);
+    else if (one.form == "doubly_stochastic") {
+      x.rowSum = smaller(x.rowSum, 1.0);
+      peak = smaller(peak, 1.0);
+      x.grounds |= bit;
+    }
+  }
+  auto isBounded = [&] {
+    return peak.isFinite() || x.frobenius.isFinite() || (rank == 2 && x.spectral.isFinite()) ||
+           x.perhead.isFinite() || x.rowSum.isFinite();
+  };
+  if (weights == Weights::bounded && !isBounded())
+    peak = 1.0;
+  if (weights == Weights::trajectory && !isBounded())
+    if (const Assumption *one = optimizer()) {
+      applyOptimizer(*one, op, x, peak);
+      x.grounds |= uint64_t(1) << std::min<size_t>(one - list.data(), 63);
+    }
+  x.frobenius = smaller(x.frobenius, peak.map([&](double v) { return v * std::sqrt(size); }));
+  if (rank == 2)
+    x.frobenius = smaller(x.frobenius, x.spectral.map([&](double v) {
+      return v * std::sqrt(double(std::min(type.getDimSize(0), type.getDimSize(1))));
+    }));
+  peak = smaller(peak, x.frobenius);
+  peak = smaller(peak, x.spectral);
+  x.spectral = smaller(x.spectral, x.frobenius);
+  x.peak = Bound::constant(peak);
+  x.whole = Bound::constant(x.frobenius.map([&](double v) { return v / std::sqrt(size); }));
+  x.part = x.peak;
+  x.across = x.whole;
+  if (rank <= 1)
+    x.partSize = 1;
+  if (!isBounded()) {
+    x.carriers = {op.getResult()};
+    x.culprit = op;
+  }
+  x.degrees = {{op.getResult(), Degree::of(1)}};
+  return x;
+}
+
+void Assumptions::applyGain(Abstract &gain, Operation *place) const {
+  for (size_t i = 0; i < list.size(); ++i) {
+    auto op = const_cast<Assumption &>(list[i]).op;
+    if (list[i].form != "norm.gain" || !op->getParentOp()->isProperAncestor(place))
+      continue;
+    Series tighter = smaller(gain.peak.b, list[i].bound);
+    if (gain.peak.isConstant() && tighter.values == gain.peak.b.values)
+      continue;
+    gain.peak = Bound::constant(tighter);
+    gain.whole = better(gain.whole, gain.peak);
+    gain.part = better(gain.part, gain.peak);
+    gain.across = better(gain.across, gain.peak);
+    gain.carriers.clear();
+    gain.culprit = nullptr;
+    gain.grounds |= uint64_t(1) << std::min<size_t>(i, 63);
+  }
+}
+
+void Assumptions::applyBias(Abstract &bias, Operation *place, double size) const {
+  for (size_t i = 0; i < list.size(); ++i) {
+    auto op = const_cast<Assumption &>(list[i]).op;
+    bool isRms = list[i].form == "norm.bias.rms", isMax = list[i].form == "norm.bias.max";
+    if ((!isRms && !isMax) || !op->getParentOp()->isProperAncestor(place))
+      continue;
+    Bound bound = Bound::constant(list[i].bound);
+    if (isMax)
+      bias.peak = better(bias.peak, bound);
+    bias.whole = better(bias.whole, bound);
+    if (isMax) {
+      bias.part = better(bias.part, bias.peak);
+      bias.across = better(bias.across, bias.peak);
+    } else {
+      bias.across = bias.whole; // the same row everywhere
+      bias.peak = better(bias.peak, Series(std::sqrt(size)) * bias.whole);
+    }
+    bias.carriers.clear();
+    bias.culprit = nullptr;
+    bias.grounds |= uint64_t(1) << std::min<size_t>(i, 63);
+  }
+}
+
+//===-- laws -----------------------------------------------------------------===//
+
+uint64_t Assumptions::addLaw(LawOp op) {
+  auto apply = op->getParentOfType<ApplyOp>();
+  std::string of = apply ? " of '" + apply.getCallee().str() + "'" : "";
+  std::string text =
+      printClaim("law " + op.getPath().str(), {}, op.getRelation(), op.getBoundAttr());
+  laws.push_back({op, text + of});
+  return uint64_t(1) << std::min<size_t>(list.size() + laws.size() - 1, 63);
+}
+
+std::vector<std::string> Assumptions::lawsOf(uint64_t grounds) const {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < laws.size(); ++i)
+    if ((grounds >> std::min<size_t>(list.size() + i, 63)) & 1)
+      texts.push_back(laws[i].second);
+  return texts;
+}
+
+std::vector<std::string> Assumptions::textOf(uint64_t grounds) const {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < list.size(); ++i)
+    if ((grounds >> std::min<size_t>(i, 63)) & 1)
+      texts.push_back(list[i].text);
+  for (std::string &law : lawsOf(grounds))
+    texts.push_back(std::move(law));
+  return texts;
+}

@@ -1,0 +1,62 @@
+// Assumptions: what the model's author promises, by parameter (S3), and the laws of definitions
+// (S7). Each has a number, the bit that a bound resting on it carries.
+#ifndef LNX_COMPILER_STABILITY_ASSUMPTIONS_H
+#define LNX_COMPILER_STABILITY_ASSUMPTIONS_H
+
+#include "dialect/LnxDialect.h"
+#include <string>
+#include <vector>
+
+namespace mlir::lnx::stability {
+
+/// What the weights are allowed to be in one run of the interpretation.
+enum class Weights {
+  declared,  ///< only what is assumed
+  bounded,   ///< every undeclared parameter has some constant bound
+  trajectory ///< every undeclared parameter has the bound of the assumed optimizer (S73..S75)
+};
+
+struct Assumption {
+  AssumeOp op;
+  std::string text; ///< as the user wrote it
+  std::string form, path;
+  Series bound = Series::top();
+  bool isLower = false;
+};
+
+class Assumptions {
+public:
+  /// Fails after a diagnostic: a bound that is negative or no number, or two that contradict.
+  static FailureOr<Assumptions> read(ModelOp model);
+
+  const std::vector<Assumption> &all() const { return list; }
+  /// The bounds of a parameter; undeclared ones are carriers of themselves.
+  Abstract parameter(ParamOp op, Weights weights, int64_t headSize) const;
+  /// Tightens what multiplies a normalised value, and what is then added (S6).
+  void applyGain(Abstract &gain, Operation *place) const;
+  void applyBias(Abstract &bias, Operation *place, double size) const;
+  /// The smallest bound of `form` without a path: x0.rms.
+  std::optional<double> number(llvm::StringRef form, uint64_t &grounds) const;
+  const Assumption *optimizer() const;
+
+  /// A law is numbered behind the assumptions.
+  uint64_t addLaw(LawOp op);
+  std::vector<std::string> textOf(uint64_t grounds) const;
+  std::vector<std::string> lawsOf(uint64_t grounds) const;
+
+private:
+  bool matches(const Assumption &assumption, ParamOp op) const;
+  void tighten(Series &bound, const Assumption &assumption, uint64_t bit, Abstract &x,
+               ParamOp op) const;
+
+  std::vector<Assumption> list;
+  std::vector<std::pair<LawOp, std::string>> laws;
+  std::vector<std::string> paths; ///< of all parameters
+};
+
+/// The bound that AdamW keeps on one coordinate's step: U(beta1, beta2) of S73.
+double adamBound(double beta1, double beta2);
+
+} // namespace mlir::lnx::stability
+
+#endif

@@ -1,0 +1,79 @@
+// ForwardGrowth: the class of the stream's size in depth (5.1, S58), and of its variance (S70).
+// PROVED states the class; REFUTED names a parameter that makes the stream as large as one likes.
+#include "compiler/stability/Subject.h"
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+static std::string witnessText(Witness witness) {
+  return "witness: scale '" + pathOf(witness.parameter) + "' by c, all else fixed: the step of '" +
+         witness.step.getStream().str() + "' grows like c";
+}
+
+// Pre-norm under weight decay and peri-norm are what two theorems of Kan 2025 speak about.
+static std::string paperClass(Subject &subject) {
+  bool isSum = !subject.declared.chains.empty(), isFree = true;
+  for (size_t chain = 0; chain < subject.bounded.chains.size(); ++chain)
+    isSum &= subject.shape(subject.bounded, static_cast<int>(chain)).isSum;
+  for (const Stack &stack : subject.declared.stacks)
+    for (const Equation &equation : stack.equations)
+      isFree &= equation.next.carriers.empty();
+  if (!isSum)
+    return "";
+  return isFree ? "linear, variance quadratic (Thm 4)"
+                : "exponential (Thm 3, upper bound under weight decay)";
+}
+
+static Verdict growthOf(Subject &subject, Weights weights, bool isSquared) {
+  const Analysis &analysis = subject.run(weights);
+  Growth upper = subject.growth(weights);
+  if (isSquared)
+    upper = upper.squared();
+  Verdict verdict;
+  verdict.basis = weights == Weights::trajectory ? Basis::trajectory : Basis::worstCase;
+  verdict.growth = upper.print();
+  std::optional<Witness> witness = subject.witness(analysis);
+  if (upper.kind() == Growth::Kind::unbounded && witness) {
+    verdict.word = Word::refuted;
+    verdict.lowerGrowth = verdict.growth;
+    verdict.details.push_back(witnessText(*witness));
+    verdict.fix = "put a norm around every update, as in x <- x + norm(f(norm(x)))";
+  } else if (upper.kind() < Growth::Kind::unbounded) {
+    verdict.word = Word::proved;
+  }
+  subject.explain(verdict, analysis);
+  return verdict;
+}
+
+void stability::forwardGrowth(Subject &subject, std::vector<Verdict> &verdicts) {
+  Verdict verdict = growthOf(subject, Weights::declared, /*isSquared=*/false);
+  verdict.property = "forward.growth";
+  verdict.claim = "S58";
+  verdict.paperClass = paperClass(subject);
+  Growth bounded = subject.growth(Weights::bounded);
+  verdict.details.push_back("with a bound on every weight: " + bounded.print());
+  verdicts.push_back(verdict);
+  if (subject.trajectory && verdict.word != Word::proved) {
+    Verdict reached = growthOf(subject, Weights::trajectory, /*isSquared=*/false);
+    reached.property = "forward.growth";
+    reached.claim = "S73";
+    verdicts.push_back(std::move(reached));
+  }
+}
+
+void stability::forwardVariance(Subject &subject, std::vector<Verdict> &verdicts) {
+  Verdict verdict = growthOf(subject, Weights::declared, /*isSquared=*/true);
+  verdict.property = "forward.variance";
+  verdict.claim = "S70";
+  verdict.formula = "Var(X_N) <= n d/(n d - 1) * r_N^2";
+  if (subject.declared.chains.empty())
+    return;
+  int chain = static_cast<int>(subject.declared.chains.size()) - 1;
+  double r = subject.declared.evaluate(chain, /*ofPeak=*/false);
+  double size = double(subject.declared.chains[chain].width) *
+                double(std::max<int64_t>(2, subject.model.getContext()));
+  if (std::isfinite(r))
+    verdict.number = roundUp(r * r * size / (size - 1));
+  verdicts.push_back(std::move(verdict));
+}

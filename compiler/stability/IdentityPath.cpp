@@ -1,0 +1,44 @@
+// IdentityPath: whether every step keeps the stream as a summand (5.6, S82).
+#include "compiler/stability/Subject.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
+  Verdict verdict;
+  verdict.property = "backward.identity_path";
+  verdict.claim = "S82";
+  verdict.formula = "prod_k a_k I is a summand of the Jacobian";
+  bool isWhole = true, isAny = false, isLearned = false;
+  double logs = 0;
+  for (const Stack &stack : subject.declared.stacks)
+    for (const Equation &equation : stack.equations) {
+      isAny = true;
+      auto step = const_cast<Equation &>(equation).op;
+      if (!equation.next.hasSkip) {
+        isWhole = false;
+        verdict.culprits.push_back(
+            {"this step puts the stream itself behind a function", step.getLoc()});
+        continue;
+      }
+      for (int64_t layer = 0; layer < stack.count; ++layer) {
+        double skip = equation.next.skip[layer];
+        isLearned |= !std::isfinite(skip);
+        logs += std::log(skip);
+      }
+    }
+  if (!isAny)
+    return;
+  verdict.word = isWhole ? Word::proved : Word::refuted;
+  if (isWhole && !isLearned) {
+    verdict.number = std::exp(logs);
+    verdict.details.push_back(logs == 0  ? "prod |a_k| = 1"
+                              : logs < 0 ? "prod |a_k| decays"
+                                         : "prod |a_k| grows");
+  }
+  if (!isWhole)
+    verdict.fix = "move the norm from the sum to the update: x <- x + norm(f(x))";
+  verdicts.push_back(std::move(verdict));
+}

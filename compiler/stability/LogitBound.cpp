@@ -1,0 +1,57 @@
+// LogitBound: the largest attention score (5.11, S96).
+#include "compiler/stability/Subject.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
+  const Analysis &analysis = subject.declared;
+  if (analysis.attentions.empty())
+    return;
+  Verdict verdict;
+  verdict.property = "attention.logit_bound";
+  verdict.claim = "S96";
+  verdict.formula = "|s| <= scale max_h |q^h| |k^h|";
+  double largest = 0;
+  bool isRefuted = false;
+  SmallVector<Value> carriers;
+  uint64_t grounds = 0;
+  for (const Attention &attention : analysis.attentions) {
+    double r = INFINITY;
+    if (attention.stack >= 0)
+      r = analysis.evaluate(analysis.stacks[attention.stack].chain, /*ofPeak=*/false);
+    double worst = 0;
+    if (!attention.scores.isConstant() && !std::isfinite(r))
+      worst = INFINITY;
+    else
+      for (size_t i = 0; i < attention.scores.b.values.size(); ++i)
+        worst = std::max(worst, attention.scores.at(i, r));
+    largest = std::max(largest, worst);
+    grounds |= attention.query.grounds | attention.key.grounds;
+    if (std::isfinite(worst))
+      continue;
+    verdict.culprits.push_back(
+        {"nothing bounds the scores of this attention", attention.op->getLoc()});
+    for (const Abstract *side : {&attention.query, &attention.key})
+      for (Value carrier : side->carriers) {
+        if (!llvm::is_contained(carriers, carrier))
+          carriers.push_back(carrier);
+        Degree degree = side->degreeIn(carrier);
+        isRefuted |= !degree.top && degree.high >= 1 && degree.exact && attention.scores.isTop();
+      }
+  }
+  if (std::isfinite(largest)) {
+    verdict.word = Word::proved;
+    verdict.number = roundUp(largest);
+    verdict.assumptions = subject.assumptions.textOf(grounds);
+  } else if (isRefuted) {
+    verdict.word = Word::refuted;
+    verdict.fix = "normalise queries and keys: attn(..., qk_norm = rmsnorm)";
+  }
+  verdict.missing = subject.missing(analysis, carriers);
+  if (!std::isfinite(largest) && carriers.empty())
+    verdict.missing.push_back("assume x0.rms <= ...");
+  verdicts.push_back(std::move(verdict));
+}

@@ -1,0 +1,185 @@
+// Subject: runs, coefficients at other depths, witnesses and what is missing.
+#include "compiler/stability/Subject.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+std::string stability::printNumber(double number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6g", number);
+  return text;
+}
+
+std::string stability::pathOf(ParamOp op) {
+  auto repeat = op->getParentOfType<RepeatOp>();
+  if (repeat && !repeat.getScope().empty())
+    return repeat.getScope().str() + "." + op.getPath().str();
+  return op.getPath().str();
+}
+
+Subject::Subject(ModelOp model, Assumptions &assumptions, const VerifyOptions &options)
+    : model(model), assumptions(assumptions), options(options),
+      declared(model, assumptions, Weights::declared),
+      bounded(model, assumptions, Weights::bounded) {
+  if (assumptions.optimizer())
+    trajectory = std::make_unique<Analysis>(model, assumptions, Weights::trajectory);
+}
+
+const Analysis &Subject::run(Weights weights) const {
+  return weights == Weights::declared  ? declared
+         : weights == Weights::bounded ? bounded
+                                       : *trajectory;
+}
+
+//===-- other depths ---------------------------------------------------------===//
+
+const Subject::Depth &Subject::depthOf(int64_t depth) {
+  auto [entry, isNew] = depths.try_emplace(depth);
+  Depth &result = entry->second;
+  if (!isNew || !options.atDepth)
+    return result;
+  OwningOpRef<ModuleOp> module = options.atDepth(depth);
+  if (!module)
+    return result;
+  auto models = module->getOps<ModelOp>();
+  if (models.empty())
+    return result;
+  ModelOp other = *models.begin();
+  FailureOr<Assumptions> read = Assumptions::read(other);
+  if (failed(read))
+    return result;
+  for (Weights weights : {Weights::declared, Weights::bounded, Weights::trajectory}) {
+    if (weights == Weights::trajectory && !trajectory)
+      continue;
+    Analysis analysis(other, *read, weights);
+    if (analysis.chains.size() != declared.chains.size())
+      return result;
+    for (size_t chain = 0; chain < analysis.chains.size(); ++chain)
+      result.of[{weights, chain}] = analysis.coefficients(chain, /*ofPeak=*/false);
+  }
+  result.isGood = true;
+  return result;
+}
+
+const std::vector<Recurrence::Coefficients> &Subject::at(Weights weights, int chain,
+                                                         int64_t depth) {
+  static const std::vector<Recurrence::Coefficients> none;
+  const Depth &found = depthOf(depth);
+  auto entry = found.of.find({weights, chain});
+  return found.isGood && entry != found.of.end() ? entry->second : none;
+}
+
+Growth Subject::growth(Weights weights, int chain) {
+  if (auto known = classes.find({weights, chain}); known != classes.end())
+    return known->second;
+  const Analysis &analysis = run(weights);
+  auto own = analysis.coefficients(chain, /*ofPeak=*/false);
+  bool isTop = false, isReset = !own.empty();
+  for (const Recurrence::Coefficients &k : own)
+    isTop |= !std::isfinite(k.a + k.b + k.c + k.gain);
+  Growth result = Growth::unbounded();
+  if (!isTop) {
+    int64_t depth = std::max<int64_t>(1, analysis.layers());
+    bool isGood = static_cast<bool>(options.atDepth);
+    for (int64_t sample : sampleDepths(depth))
+      isGood = isGood && depthOf(sample).isGood;
+    Recurrence recurrence;
+    recurrence.at = [&](int64_t n) { return at(weights, chain, n); };
+    result = isGood ? recurrence.growth(depth) : Growth::unknown(0);
+  }
+  (void)isReset;
+  classes.emplace(std::pair(weights, chain), result);
+  return result;
+}
+
+Growth Subject::growth(Weights weights) {
+  Growth largest = Growth::bounded();
+  for (size_t chain = 0; chain < run(weights).chains.size(); ++chain) {
+    Growth one = growth(weights, static_cast<int>(chain));
+    if (one.kind() == Growth::Kind::unknown)
+      return one;
+    largest = Growth::maximum(largest, one);
+  }
+  return largest;
+}
+
+Shape Subject::shape(const Analysis &analysis, int chain) const {
+  Shape shape;
+  for (const Recurrence::Coefficients &k : analysis.coefficients(chain, /*ofPeak=*/false)) {
+    bool isFiller = k.a == 1 && k.gain == 0 && k.b == 0 && k.c == 0;
+    if (isFiller)
+      continue;
+    shape.isReset &= k.a + k.gain == 0 && k.c == 0;
+    shape.isSum &= k.a == 1 && k.gain == 0 && k.c == 0;
+    shape.isProduct &= k.b == 0 && k.c == 0;
+    shape.hasSquare |= k.c != 0;
+    shape.sum += k.b;
+  }
+  return shape;
+}
+
+//===-- reasons --------------------------------------------------------------===//
+
+std::optional<Witness> Subject::witness(const Analysis &analysis) const {
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations)
+      for (Value carrier : equation.next.carriers) {
+        Degree degree = equation.next.degreeIn(carrier);
+        if (!degree.top && degree.high >= 1 && degree.exact && stack.count > 0)
+          return Witness{equation.op, carrier.getDefiningOp<ParamOp>()};
+      }
+  return std::nullopt;
+}
+
+uint64_t Subject::grounds(const Analysis &analysis) const {
+  uint64_t all = 0;
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations)
+      all |= equation.next.grounds;
+  return all;
+}
+
+std::vector<std::string> Subject::missing(const Analysis &analysis,
+                                          ArrayRef<Value> carriers) const {
+  std::vector<std::string> lines;
+  auto add = [&](std::string line) {
+    if (!llvm::is_contained(lines, line))
+      lines.push_back(std::move(line));
+  };
+  for (Value carrier : carriers) {
+    auto param = carrier.getDefiningOp<ParamOp>();
+    if (analysis.gains.count(carrier))
+      add("assume norm.gain <= ...");
+    else if (analysis.biases.count(carrier))
+      add("assume norm.bias.rms <= ...");
+    else
+      add("assume " + std::string(param.getType().getRank() == 2 ? "spectral(" : "max(") +
+          pathOf(param) + ") <= ...");
+  }
+  return lines;
+}
+
+void Subject::explain(Verdict &verdict, const Analysis &analysis) const {
+  SmallVector<Value> carriers;
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations) {
+      const Abstract &next = equation.next;
+      auto step = const_cast<Equation &>(equation).op;
+      for (Value carrier : next.carriers)
+        if (!llvm::is_contained(carriers, carrier))
+          carriers.push_back(carrier);
+      if (!next.carriers.empty())
+        verdict.culprits.push_back(
+            {"this step of '" + step.getStream().str() + "' is as large as '" +
+                 pathOf(next.carriers.front().getDefiningOp<ParamOp>()) + "' makes it",
+             step.getLoc()});
+      else if (next.culprit && next.whole.isTop())
+        verdict.culprits.push_back({"nothing bounds this value", next.culprit->getLoc()});
+    }
+  if (verdict.word != Word::refuted)
+    verdict.assumptions = assumptions.textOf(grounds(analysis));
+  verdict.missing = missing(analysis, carriers);
+}

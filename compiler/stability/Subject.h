@@ -1,0 +1,76 @@
+// Subject: one model under examination, the runs over it that all properties share.
+// A property is a function from a subject to verdicts, listed in Properties.def.
+#ifndef LNX_COMPILER_STABILITY_SUBJECT_H
+#define LNX_COMPILER_STABILITY_SUBJECT_H
+
+#include "compiler/stability/Analysis.h"
+#include "compiler/stability/Verify.h"
+
+#include <map>
+#include <memory>
+
+namespace mlir::lnx::stability {
+
+/// A parameter that makes a stream as large as one likes (S56).
+struct Witness {
+  StepOp step;
+  ParamOp parameter;
+};
+
+/// The recurrence of a chain at this depth, summed up.
+struct Shape {
+  bool isReset = true;   ///< every step forgets the stream: A = 0
+  bool isSum = true;     ///< A = 1 and C = 0: r0 + sum of B
+  bool isProduct = true; ///< B = 0 and C = 0
+  bool hasSquare = false;
+  double sum = 0;
+};
+
+class Subject {
+public:
+  Subject(ModelOp model, Assumptions &assumptions, const VerifyOptions &options);
+
+  ModelOp model;
+  Assumptions &assumptions;
+  const VerifyOptions &options;
+  Analysis declared, bounded;
+  std::unique_ptr<Analysis> trajectory; ///< where an optimizer is assumed
+
+  const Analysis &run(Weights weights) const;
+  /// Class of the largest stream in depth; unknown where other depths cannot be had.
+  Growth growth(Weights weights, int chain);
+  Growth growth(Weights weights);
+  /// Coefficients at another depth; empty where the model cannot have it.
+  const std::vector<Recurrence::Coefficients> &at(Weights weights, int chain, int64_t depth);
+  Shape shape(const Analysis &analysis, int chain) const;
+  std::optional<Witness> witness(const Analysis &analysis) const;
+  /// Fills in assumptions, missing ones and culprits of unbounded steps.
+  void explain(Verdict &verdict, const Analysis &analysis) const;
+  /// "assume spectral(attn.o.W) <= ..." for undeclared parameters.
+  std::vector<std::string> missing(const Analysis &analysis, llvm::ArrayRef<Value> carriers) const;
+  uint64_t grounds(const Analysis &analysis) const;
+
+private:
+  struct Depth {
+    std::map<std::pair<Weights, int>, std::vector<Recurrence::Coefficients>> of;
+    bool isGood = false;
+  };
+  const Depth &depthOf(int64_t depth);
+  std::map<int64_t, Depth> depths;
+  std::map<std::pair<Weights, int>, Growth> classes;
+};
+
+using Property = void(Subject &, std::vector<Verdict> &);
+#define PROPERTY(function) Property function;
+#include "compiler/stability/Properties.def"
+
+/// "12.5", as short as reads back alike in six digits.
+std::string printNumber(double number);
+/// The path of a parameter with its repeat's scope.
+std::string pathOf(ParamOp op);
+/// One line for each distinct step: "layers 1..12: x <- x + ...".
+std::vector<std::string> printNormalForm(const Analysis &analysis);
+
+} // namespace mlir::lnx::stability
+
+#endif

@@ -1,0 +1,89 @@
+// Verify: the runs over a model, then every property of Properties.def, then the model's checks.
+#include "compiler/stability/Subject.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+static constexpr Property *properties[] = {
+#define PROPERTY(function) function,
+#include "compiler/stability/Properties.def"
+};
+
+static std::string textOf(CheckOp op) {
+  std::string text = op.getPath().str();
+  if (auto word = dyn_cast_if_present<StringAttr>(op.getBoundAttr()))
+    text += " " + op.getRelation().str() + " " + word.getValue().str();
+  else if (auto number = dyn_cast_if_present<FloatAttr>(op.getBoundAttr()))
+    text += " " + op.getRelation().str() + " " + printNumber(number.getValueAsDouble());
+  return text;
+}
+
+/// Compares what was proved with what is asked; a missing number is never enough.
+static void compare(CheckOutcome &outcome, CheckOp op, const Verdict &verdict) {
+  outcome.word = verdict.word;
+  if (auto word = dyn_cast_if_present<StringAttr>(op.getBoundAttr())) {
+    std::optional<Growth> asked = Growth::parse(word.str());
+    std::optional<Growth> upper = Growth::parse(verdict.growth);
+    std::optional<Growth> lower = Growth::parse(verdict.lowerGrowth);
+    outcome.word = asked && upper && *upper <= *asked                          ? Word::proved
+                   : asked && lower && *asked <= *lower && !(*lower == *asked) ? Word::refuted
+                                                                               : Word::unknown;
+    outcome.reason = (verdict.growth.empty() ? "no class is known" : verdict.growth) +
+                     ", asked for " + word.str();
+  } else if (auto number = dyn_cast_if_present<FloatAttr>(op.getBoundAttr())) {
+    double asked = number.getValueAsDouble();
+    bool isMet = verdict.number && verdict.word == Word::proved && *verdict.number <= asked;
+    outcome.word = isMet                           ? Word::proved
+                   : verdict.word == Word::refuted ? Word::refuted
+                                                   : Word::unknown;
+    outcome.reason = (verdict.number ? printNumber(*verdict.number) : "no number is known") +
+                     ", asked for at most " + printNumber(asked);
+  } else {
+    outcome.reason = spelling(verdict.word).str();
+  }
+}
+
+static CheckOutcome outcomeOf(CheckOp op, const std::vector<Verdict> &verdicts) {
+  CheckOutcome outcome;
+  outcome.text = textOf(op);
+  outcome.property = op.getPath().str();
+  outcome.where = op.getLoc();
+  outcome.reason = "no verdict on this property";
+  bool isFirst = true;
+  for (const Verdict &verdict : verdicts)
+    if (verdict.property == outcome.property) {
+      CheckOutcome one = outcome;
+      compare(one, op, verdict);
+      if (isFirst || one.word == Word::proved)
+        outcome = one;
+      isFirst = false;
+    }
+  return outcome;
+}
+
+FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options) {
+  auto models = spec.getOps<ModelOp>();
+  if (models.empty())
+    return spec.emitError("there is no model to verify");
+  ModelOp model = *models.begin();
+  FailureOr<Assumptions> assumptions = Assumptions::read(model);
+  if (failed(assumptions))
+    return failure();
+  Subject subject(model, *assumptions, options);
+  Report report;
+  report.model = model.getSymName().str();
+  report.depth = subject.declared.layers();
+  if (!subject.declared.chains.empty())
+    report.width = subject.declared.chains.back().width;
+  report.normalForm = printNormalForm(subject.declared);
+  for (const Assumption &assumption : assumptions->all())
+    report.assumptions.push_back(assumption.text);
+  for (Property *property : properties)
+    property(subject, report.verdicts);
+  uint64_t all = subject.grounds(subject.declared);
+  report.laws = assumptions->lawsOf(all);
+  model.walk([&](CheckOp op) { report.checks.push_back(outcomeOf(op, report.verdicts)); });
+  return report;
+}

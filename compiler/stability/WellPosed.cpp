@@ -1,0 +1,38 @@
+// WellPosed: whether every update is bounded over the declared weights (5.4, S71).
+// A statement about the optimisation problem; it says nothing about a training run.
+#include "compiler/stability/Subject.h"
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+void stability::wellPosed(Subject &subject, std::vector<Verdict> &verdicts) {
+  const Analysis &analysis = subject.declared;
+  Verdict verdict;
+  verdict.property = "forward.wellposed";
+  verdict.claim = "S71";
+  verdict.formula = "carriers of every update are declared bounded";
+  SmallVector<Value> carriers;
+  bool isOpaque = false;
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations) {
+      for (Value carrier : equation.next.carriers)
+        if (!llvm::is_contained(carriers, carrier))
+          carriers.push_back(carrier);
+      isOpaque |= equation.next.carriers.empty() && equation.next.whole.isTop();
+    }
+  std::vector<std::string> names;
+  for (Value carrier : carriers)
+    names.push_back(pathOf(carrier.getDefiningOp<ParamOp>()));
+  verdict.details.push_back("undeclared carriers: {" + llvm::join(names, ", ") + "}");
+  std::optional<Witness> witness = subject.witness(analysis);
+  if (carriers.empty() && !isOpaque)
+    verdict.word = Word::proved;
+  else if (witness) {
+    verdict.word = Word::refuted;
+    verdict.details.push_back("witness: scale '" + pathOf(witness->parameter) + "'");
+    verdict.fix = "put a norm around every update, as in x <- x + norm(f(norm(x)))";
+  }
+  subject.explain(verdict, analysis);
+  verdicts.push_back(std::move(verdict));
+}
