@@ -5,6 +5,7 @@
 #include "lnx/train/progress.h"
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
@@ -213,6 +214,10 @@ static Result<std::vector<TrainSummary>> trainAll(const DemoOptions &options, co
 }
 
 static Exit runDemo(const DemoOptions &options) {
+  if (!(options.seconds > 0) || std::isinf(options.seconds))
+    return fail(
+        {fmt::format("'seconds' is {}, it must be a finite number above 0", options.seconds),
+         Exit::usage});
   Result<std::string> path = prepare(options);
   if (!path)
     return fail(path.error());
@@ -252,7 +257,6 @@ void addDemo(CLI::App &app, Action &action) {
       ->add_option("--seconds", options->seconds,
                    "of training, all models together; fewer steps "
                    "on a slow machine")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--threads", options->threads, "0: all; never changes a result")
       ->check(CLI::Range(0, 1024));

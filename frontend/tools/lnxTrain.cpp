@@ -283,7 +283,7 @@ void addTrain(CLI::App &app, Action &action) {
   addTextOptions(*command, options->text);
   command->footer(
       "Examples:\n"
-      "  lnx train gpt2_peri.lnx --set width=128 --data book.txt --sample 200\n"
+      "  lnx train gpt2_peri.lnx --set width=128 --set heads=4 --data book.txt --sample 200\n"
       "  lnx train model.so --data 'train_*.bin' --val val.bin --out runs/a\n"
       "Exit codes: 8 a number was not finite, 9 the run directory is held, 75 stopped.");
   command->callback([options, &action] {
