@@ -49,10 +49,9 @@ std::optional<RowSpace> RowSpace::of(Operation *op) {
   auto primitive = dyn_cast<PrimitiveOpInterface>(op);
   if (!primitive || primitive.getOpClass() != OpClass::Rowwise)
     return std::nullopt;
-  if (auto reduction = dyn_cast<ReductionOpInterface>(op)) {
-    std::optional<RowSpace> space = RowSpace::of(op->getOperand(0).getType());
-    bool isLast = reduction.getReducedAxis() == -1;
-    return isLast && space && space->width > 1 ? space : std::nullopt;
+  if (isa<ReductionOpInterface>(op)) {
+    bool shrinks = op->getOperand(0).getType() != op->getResult(0).getType();
+    return shrinks ? RowSpace::of(op->getOperand(0).getType()) : std::nullopt;
   }
   if (sumsOverRows(op))
     return RowSpace::of(op->getOperand(0).getType());

@@ -17,7 +17,8 @@ struct RowSpace {
   int64_t width = 1;
 
   /// The space of a row-wise op, or nothing when it needs a kernel of its own: it is not row-wise,
-  /// reduces along another axis, or relates shapes in another way than broadcasting.
+  /// or relates shapes in another way than broadcasting and sums do. The space of a sum is its
+  /// operand's.
   static std::optional<RowSpace> of(Operation *op);
   /// The space of a tensor.
   static std::optional<RowSpace> of(Type type);

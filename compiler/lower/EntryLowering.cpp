@@ -71,6 +71,8 @@ static void countFlops(func::FuncOp from, func::FuncOp to) {
 }
 
 LogicalResult EntryLowering::run() {
+  if (failed(checkEntry()))
+    return failure();
   func::FuncOp function = createFunction();
   countFlops(source, function);
   if (failed(lowerBlock(source.getBody().front())))

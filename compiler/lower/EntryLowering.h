@@ -1,5 +1,5 @@
 // EntryLowering: one entry function on its way from tensors to buffers.
-// Relied on by the LowerGroups pass; its parts are EntryLowering, RepeatLowering and Placement.
+// Relied on by the LowerGroups pass; its parts are the .cpp files named below.
 #ifndef LNX_COMPILER_LOWER_ENTRYLOWERING_H
 #define LNX_COMPILER_LOWER_ENTRYLOWERING_H
 
@@ -63,6 +63,9 @@ public:
   LogicalResult run();
 
 private:
+  // CheckEntry.cpp.
+  LogicalResult checkEntry();
+
   // EntryLowering.cpp: the frame.
   func::FuncOp createFunction();
   LogicalResult lowerBlock(Block &block);

@@ -5,6 +5,7 @@
 // RUN: not lnx-opt %t/ungrouped.mlir --lnx-lower-groups 2>&1 | FileCheck %t/ungrouped.mlir
 // RUN: not lnx-opt %t/target.mlir --lnx-lower-groups=target=abacus 2>&1 | FileCheck %t/target.mlir
 // RUN: not lnx-opt %t/slice.mlir --lnx-lower-groups=target=reference 2>&1 | FileCheck %t/slice.mlir
+// RUN: not lnx-opt %t/frame.mlir --split-input-file --lnx-lower-groups 2>&1 | FileCheck %t/frame.mlir
 
 //--- module.mlir
 // The table of parameters becomes attributes: matrices first, each at a multiple of 16 floats.
@@ -142,11 +143,72 @@ func.func @bad(%tokens: tensor<?xi32>) -> tensor<f32> attributes {lnx.entry} {
 // CHECK: error: unknown target 'abacus': cpu and reference are known
 module {}
 
+//--- frame.mlir
+// CHECK: error: 'lnx.get' op names no parameter 'W'
+func.func @bad(%tokens: tensor<?xi32>) attributes {lnx.entry} {
+  %w = lnx.get @W : tensor<8x8xf32>
+  return
+}
+
+// -----
+// CHECK: error: 'lnx.get' op has 'tensor<8x8xf32>' where parameter 'W' is 'tensor<4x8xf32>'
+lnx.parameter @W "W" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<4x8xf32>
+func.func @bad(%tokens: tensor<?xi32>) attributes {lnx.entry} {
+  %w = lnx.get @W : tensor<8x8xf32>
+  return
+}
+
+// -----
+// CHECK: error: 'lnx.get' op gives no layer of parameter 'W', which has 2
+lnx.parameter @W "W" layers 2 from 1 <"normal", [0.02], [0.0]> : tensor<8x8xf32>
+func.func @bad(%tokens: tensor<?xi32>) attributes {lnx.entry} {
+  %w = lnx.get @W : tensor<8x8xf32>
+  return
+}
+
+// -----
+// CHECK: error: 'lnx.read_state' op names no arena 'w': param, grad, m and v are known
+func.func @bad() attributes {lnx.entry} {
+  %w = lnx.read_state "w" 0 : tensor<1x1024xf32>
+  return
+}
+
+// -----
+// CHECK: error: 'lnx.read_state' op names segment 2, not 0 or 1
+func.func @bad() attributes {lnx.entry} {
+  %w = lnx.read_state "m" 2 : tensor<1x1024xf32>
+  return
+}
+
+// -----
+// CHECK: error: 'lnx.read_state' op has 'tensor<2x1024xf32>' where segment 0 is 'tensor<1x1024xf32>'
+lnx.parameter @W "W" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<4x8xf32>
+func.func @bad() attributes {lnx.entry} {
+  %w = lnx.read_state "m" 0 : tensor<2x1024xf32>
+  return
+}
+
+// -----
+// CHECK: error: an entry takes at most tokens and targets, tensor<?xi32>
+func.func @bad(%x: tensor<?x8xf32>) attributes {lnx.entry} {
+  return
+}
+
+// -----
+// CHECK: error: an entry has 2 results, 1 is the most
+func.func @bad(%x: tensor<?xi32>) -> (tensor<f32>, tensor<f32>) attributes {lnx.entry} {
+  %a = lnx.argument 0 : tensor<f32>
+  return %a, %a : tensor<f32>, tensor<f32>
+}
+
 //--- slice.mlir
 // CHECK: error: 'lnx.repeat' op slices a value that no repeat has stacked
-func.func @bad(%stack: tensor<2x?x8xf32>, %x: tensor<?x8xf32>) attributes {lnx.entry} {
-  %r = lnx.repeat %l first 1 count 2 scope "" carries(%c = %x : tensor<?x8xf32>) slices(%s = %stack : tensor<2x?x8xf32>) {
-    lnx.yield %c : tensor<?x8xf32>
+lnx.parameter @S "S" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<2x4x8xf32>
+func.func @bad(%tokens: tensor<?xi32>) attributes {lnx.entry} {
+  %stack = lnx.get @S : tensor<2x4x8xf32>
+  %x = lnx.argument 0 : tensor<f32>
+  %r = lnx.repeat %l first 1 count 2 scope "" carries(%c = %x : tensor<f32>) slices(%s = %stack : tensor<2x4x8xf32>) {
+    lnx.yield %c : tensor<f32>
   }
   return
 }
