@@ -126,7 +126,7 @@ Oracle::Oracle(Model &model, Session &session) : module(model.at(Level::grad)) {
   }
 }
 
-double Oracle::run(const char *function, const Ids &ids, double scale) {
+std::vector<double> Oracle::run(const char *function, const Ids &ids, double scale) {
   environment.batch = {ids.batch, ids.time};
   environment.arguments.assign(LNX_ARGUMENT_COUNT, 0);
   environment.arguments[LNX_ARGUMENT_SCALE] = scale;
@@ -137,14 +137,20 @@ double Oracle::run(const char *function, const Ids &ids, double scale) {
     return result;
   };
   auto entry = module->lookupSymbol<mlir::func::FuncOp>(function);
-  auto results = evaluateFunction(entry, {array(ids.tokens), array(ids.targets)}, environment);
+  std::vector<Array> arguments = {array(ids.tokens)};
+  if (!ids.targets.empty())
+    arguments.push_back(array(ids.targets));
+  auto results = evaluateFunction(entry, arguments, environment);
   if (mlir::failed(results))
     fail("the oracle could not run the model");
-  return (*results)[0].data[0];
+  return (*results)[0].data;
 }
 
-double Oracle::gradient(const Ids &ids, double scale) { return run("grad", ids, scale); }
-double Oracle::evaluate(const Ids &ids) { return run("eval", ids, 1); }
+double Oracle::gradient(const Ids &ids, double scale) { return run("grad", ids, scale)[0]; }
+double Oracle::evaluate(const Ids &ids) { return run("eval", ids, 1)[0]; }
+std::vector<double> Oracle::next(const std::vector<int32_t> &tokens) {
+  return run("next", {tokens, {}, 1, int64_t(tokens.size())}, 1);
+}
 
 void Oracle::update(const UpdateOptions &options) {
   ++step;

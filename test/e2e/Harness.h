@@ -60,6 +60,8 @@ public:
   std::vector<double> gradientOf(const std::string &name) const;
   std::vector<double> valueOf(const std::string &name) const;
   double evaluate(const Ids &ids);
+  /// Logits after the last token.
+  std::vector<double> next(const std::vector<int32_t> &tokens);
 
 private:
   struct Slot { // one layer of one parameter
@@ -67,7 +69,7 @@ private:
     int64_t begin, size;
     bool decay;
   };
-  double run(const char *function, const Ids &ids, double scale);
+  std::vector<double> run(const char *function, const Ids &ids, double scale);
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::lnx::Environment environment;
   std::map<std::string, Slot> slots;

@@ -1,0 +1,131 @@
+// Random models: compiled code against the evaluator on programs nobody wrote by hand.
+// LNX_RANDOM_MODELS=COUNT or FIRST:COUNT runs other seeds than those of every test run:
+//   LNX_RANDOM_MODELS=1000:500 build/dev/bin/e2e-tests --gtest_filter='*RandomModels*'
+#include "test/e2e/Harness.h"
+#include "test/e2e/RandomModel.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+using namespace lnx;
+using namespace lnx::e2e;
+
+namespace {
+
+// f32 keeps 6e-8 of each number; up to twenty layers of sums over at most 200 terms, each of either
+// sign, leave about 1e-5 of a gradient's largest element. Ten times that, and no wrong factor,
+// missing term or stale buffer is so small. Gradients that cancel (a key's bias, what stands before
+// a norm) are as wrong as the terms they are made of, so the largest gradient counts a little too.
+constexpr double ofLargest = 2e-4, ofLargestOfAll = 5e-6;
+
+struct Seeds {
+  uint64_t first = 1, count = 30;
+};
+
+Seeds seedsToRun() {
+  Seeds seeds;
+  if (const char *text = std::getenv("LNX_RANDOM_MODELS")) {
+    char *rest = nullptr;
+    seeds.count = std::strtoull(text, &rest, 10);
+    if (*rest == ':') {
+      seeds.first = seeds.count;
+      seeds.count = std::strtoull(rest + 1, nullptr, 10);
+    }
+  }
+  return seeds;
+}
+
+// Off their starting points: gains of one and biases of zero would hide what they multiply.
+void disturb(Session &session, uint64_t seed) {
+  uint64_t state = seed * 2654435761u + 99;
+  for (ParameterView &view : session.parameters())
+    for (float &value : view.value) {
+      state = state * 6364136223846793005ull + 1442695040888963407ull;
+      value += 0.2f * (float(state >> 40) / float(1 << 24) - 0.5f);
+    }
+}
+
+double largest(const std::vector<double> &values) {
+  double most = 0;
+  for (double value : values)
+    most = std::fmax(most, std::fabs(value));
+  return most;
+}
+
+void compareGradients(Session &session, const Oracle &oracle) {
+  double ofAll = 0;
+  for (ParameterView &view : session.parameters())
+    ofAll = std::fmax(ofAll, largest(oracle.gradientOf(view.name)));
+  for (ParameterView &view : session.parameters()) {
+    const std::vector<double> expected = oracle.gradientOf(view.name);
+    const double tolerance = ofLargest * largest(expected) + ofLargestOfAll * ofAll;
+    ASSERT_EQ(view.gradient.size(), expected.size()) << view.name;
+    for (size_t i = 0; i < expected.size(); ++i)
+      ASSERT_NEAR(view.gradient[i], expected[i], tolerance) << view.name << " element " << i;
+  }
+}
+
+void compareNext(Session &session, Oracle &oracle, const Ids &ids) {
+  const std::vector<int32_t> prompt = {ids.tokens.begin(), ids.tokens.begin() + (ids.time + 1) / 2};
+  const std::vector<double> expected = oracle.next(prompt);
+  Result<std::span<const float>> logits = session.next(prompt);
+  ASSERT_TRUE(logits) << logits.error().message;
+  ASSERT_EQ(logits->size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i)
+    ASSERT_NEAR((*logits)[i], expected[i], 1e-4 * (1 + largest(expected))) << "logit " << i;
+}
+
+// Loss, every gradient, the next logits; then the loss behind an update. AdamW divides by the
+// gradient's size, so an epsilon far above rounding keeps noise from becoming a step.
+void compare(Model &model, const RandomModel &random, const mlir::lnx::CompileOptions &options,
+             uint64_t seed) {
+  Session session = makeSession(
+      model.compile(options),
+      {.batch = random.batch, .time = random.time, .threads = 1 + int(seed % 2), .seed = seed});
+  disturb(session, seed);
+  Oracle oracle(model, session);
+  const UpdateOptions update{.rate = 1e-2f, .epsilon = 1e-3f};
+  for (int step = 0; step < 2; ++step) {
+    const Ids ids = makeIds(random.batch, random.time, random.vocabulary, uint32_t(seed + step));
+    Result<double> loss = session.gradient(ids.view());
+    ASSERT_TRUE(loss) << loss.error().message;
+    const double expected = oracle.gradient(ids, 1);
+    ASSERT_NEAR(*loss, expected, 1e-4 * (1 + expected)) << "step " << step;
+    ASSERT_NO_FATAL_FAILURE(compareGradients(session, oracle)) << "step " << step;
+    ASSERT_NO_FATAL_FAILURE(compareNext(session, oracle, ids));
+    Result<UpdateReport> report = session.update(update);
+    ASSERT_TRUE(report && report->finite);
+    oracle.update(update);
+    const Result<double> after = session.evaluate(ids.view());
+    ASSERT_TRUE(after);
+    ASSERT_NEAR(*after, oracle.evaluate(ids), 1e-4 * (1 + expected)) << "after step " << step;
+  }
+}
+
+class RandomModels : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(RandomModels, AgreeWithTheOracle) {
+  const RandomModel random = makeRandomModel(GetParam());
+  SCOPED_TRACE("batch " + std::to_string(random.batch) + ", time " + std::to_string(random.time) +
+               ", program:\n" + random.text);
+  Model model(random.text);
+  ASSERT_NO_FATAL_FAILURE(compare(model, random, {}, GetParam()));
+  switch (GetParam() % 6) {
+  case 0:
+    return compare(model, random, {.fuse = false}, GetParam());
+  case 2:
+    return compare(model, random, {.rematerialize = false}, GetParam());
+  case 4:
+    return compare(model, random, {.reference = true}, GetParam());
+  default:
+    return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomModels,
+                         testing::Range(seedsToRun().first,
+                                        seedsToRun().first + seedsToRun().count),
+                         [](const auto &info) { return std::to_string(info.param); });
+
+} // namespace
