@@ -1,14 +1,18 @@
 // Assumptions: reading `assume`, and what each form says about a parameter.
 // Short names W_Q ... W_d are the matrices of the prelude's attn, mlp and glu.
 #include "compiler/stability/Assumptions.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
+#include <cstdio>
 
 using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-static std::string print(double value) { return llvm::formatv("{0:g}", value).str(); }
+static std::string print(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
 
 static Series boundOf(Attribute attribute) {
   if (auto number = dyn_cast_if_present<FloatAttr>(attribute))

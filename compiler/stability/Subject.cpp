@@ -1,6 +1,5 @@
 // Subject: runs, coefficients at other depths, witnesses and what is missing.
 #include "compiler/stability/Subject.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
 using namespace mlir;
