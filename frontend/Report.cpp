@@ -1,10 +1,11 @@
 // Report: one block a property: the word, the number, what it rests on, the line, the fix.
-// A line of the source is shown once; later blocks name its place only.
+// A line of the source is shown once, and so is what several verdicts have in common.
 #include "frontend/Report.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 
 namespace lnx {
@@ -71,13 +72,16 @@ public:
 private:
   void excerpt(std::optional<mlir::Location> where);
   void remark(const char *label, const ir::Remark &remark);
+  void causes(const ir::Verdict &verdict);
+  void addShared(const char *label, const std::string &text, const std::string &property);
   void profile(const std::vector<double> &profile);
   std::string boundText(const ir::Verdict &verdict) const;
   std::string growthText(const ir::Verdict &verdict) const;
 
   const ir::Report &report;
   const Places &places;
-  std::set<std::string> shown;
+  std::set<std::string> shown;                  // places
+  std::map<std::string, std::string> firstWith; // label and text, to the property that has it
   std::string out;
 };
 
@@ -137,22 +141,39 @@ void Page::profile(const std::vector<double> &profile) {
   addField(out, "profile", joined(parts, " "));
 }
 
+/// A long text that an earlier verdict had as well is not repeated.
+void Page::addShared(const char *label, const std::string &text, const std::string &property) {
+  const auto [first, isNew] = firstWith.try_emplace(std::string(label) + text, property);
+  addField(out, label, isNew || text.size() < 40 ? text : "as for " + first->second);
+}
+
+void Page::causes(const ir::Verdict &verdict) {
+  std::string all;
+  for (const ir::Remark &culprit : verdict.culprits)
+    all += (culprit.where ? placeText(*culprit.where) : "") + culprit.text + '\n';
+  const auto [first, isNew] = firstWith.try_emplace("because" + all, verdict.property);
+  if (!isNew && !all.empty())
+    return addField(out, "because", "as for " + first->second);
+  for (size_t i = 0; i < verdict.culprits.size(); ++i)
+    remark(i == 0 ? "because" : "", verdict.culprits[i]);
+}
+
 void Page::block(const ir::Verdict &verdict) {
   out += fmt::format("{:<32}{:<14} basis={}{}\n", verdict.property,
                      ir::spelling(verdict.word).str(), ir::spelling(verdict.basis).str(),
                      verdict.claim.empty() ? "" : ' ' + verdict.claim);
-  addField(out, "bound", boundText(verdict));
+  addField(out, "formula", boundText(verdict));
   addField(out, "growth", growthText(verdict));
-  for (const std::string &detail : verdict.details)
-    addField(out, "", detail);
+  for (size_t i = 0; i < verdict.details.size(); ++i)
+    if (i == 0 || verdict.details[i] != verdict.details[i - 1])
+      addField(out, "", verdict.details[i]);
   profile(verdict.profile);
   const bool isDecided = verdict.word != ir::Word::unknown;
   if (isDecided || !verdict.assumptions.empty())
     addField(out, "assumes", verdict.assumptions.empty() ? "nothing" : joined(verdict.assumptions));
-  addField(out, "missing", joined(verdict.missing));
-  for (size_t i = 0; i < verdict.culprits.size(); ++i)
-    remark(i == 0 ? "because" : "", verdict.culprits[i]);
-  addField(out, "fix", verdict.fix);
+  addShared("missing", joined(verdict.missing), verdict.property);
+  causes(verdict);
+  addShared("fix", verdict.fix, verdict.property);
 }
 
 void Page::hazards() {
@@ -166,8 +187,9 @@ void Page::checks(const std::vector<std::string> &only) {
     if (check.word == ir::Word::proved && !isNamed(check.property, only))
       continue;
     const std::string place = check.where ? placeText(*check.where) + ": " : "";
-    out += fmt::format("{}check {}: {}{}\n", place, check.text, ir::spelling(check.word).str(),
-                       check.reason.empty() ? "" : ", " + check.reason);
+    const std::string word = ir::spelling(check.word).str();
+    out += fmt::format("{}check {}: {}{}\n", place, check.text, word,
+                       check.reason.empty() || check.reason == word ? "" : ", " + check.reason);
     if (check.word != ir::Word::proved && check.where)
       out += sourceExcerpt(places.find(*check.where));
   }

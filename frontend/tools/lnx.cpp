@@ -87,12 +87,13 @@ static Exit run(int argc, char **argv) {
   Action action;
   app.require_subcommand(1);
   app.set_version_flag("--version", LNX_VERSION);
-  for (auto add : {addData, addTrain, addEval, addSample, addDemo})
+  for (auto add : {addData, addVerify, addTrain, addEval, addSample, addDemo})
     add(app, action);
   app.footer("Examples:\n"
              "  lnx demo\n"
+             "  lnx verify gpt2_peri.lnx\n"
              "  lnx data book.txt -o book.bin\n"
-             "  lnx train gpt2_peri.lnx --data book.txt --steps 500 --sample 200\n"
+             "  lnx train lnx-demo/peri_ln.lnx --data book.txt --steps 500 --sample 200\n"
              "'lnx COMMAND --help' says more.");
   if (argc == 1) {
     say(stderr, app.help());

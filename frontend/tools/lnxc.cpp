@@ -3,10 +3,13 @@
 #include "lnxcCard.h"
 
 #include "compiler/Compiler.h"
+#include "dialect/LnxDialect.h"
 #include "frontend/Deep.h"
 #include "frontend/Elaborate.h"
 #include "frontend/Parser.h"
 #include "frontend/Printer.h"
+#include "frontend/Report.h"
+#include "frontend/Verify.h"
 #include "lnx/result.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -109,15 +112,43 @@ Exit writeFile(mlir::ModuleOp module, const Command &command, ir::CompileOptions
   return Exit::done;
 }
 
-Exit printCard(const ast::File &file, mlir::ModuleOp module, const ir::CompileOptions &options) {
+/// Whether the model promises or asks for anything that only the verifier can judge.
+bool hasClaims(mlir::ModuleOp module) {
+  return module
+      .walk([](mlir::Operation *op) {
+        return mlir::isa<ir::AssumeOp, ir::CheckOp>(op) ? mlir::WalkResult::interrupt()
+                                                        : mlir::WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// A model whose `check` statements do not hold is not compiled.
+Exit checkClaims(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &options) {
+  Diagnostics diagnostics;
+  const Places places(file);
+  const auto report = verify(module, file, options, places, diagnostics);
+  if (!report)
+    return say(Exit::input, diagnostics.render());
+  const Exit exit = exitOf(*report);
+  return exit == Exit::done ? exit : say(exit, checkLines(*report, places));
+}
+
+Exit printCard(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &elaborated,
+               const ir::CompileOptions &options) {
+  Diagnostics diagnostics;
+  const Places places(file);
+  const auto report = verify(module, file, elaborated, places, diagnostics);
+  if (!report)
+    return say(Exit::input, diagnostics.render());
   mlir::OwningOpRef<mlir::ModuleOp> loops = module.clone();
   // A model that cannot be compiled, such as one of two inputs, has a card without its memory.
   mlir::ScopedDiagnosticHandler silent(module.getContext(),
                                        [](mlir::Diagnostic &) { return mlir::success(); });
   if (mlir::failed(ir::lowerTo(*loops, ir::Level::loops, options)))
     loops = nullptr;
-  llvm::outs() << tool::modelCard(file, module, loops ? *loops : mlir::ModuleOp());
-  return Exit::done;
+  llvm::outs() << tool::modelCard(file, module, loops ? *loops : mlir::ModuleOp())
+               << verdictLines(*report) << checkLines(*report, places);
+  return exitOf(*report);
 }
 
 Exit run(const Command &command) {
@@ -136,8 +167,9 @@ Exit run(const Command &command) {
   mlir::DialectRegistry registry;
   ir::registerAll(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  const ElaborateOptions elaborated{command.model, *settings};
   const mlir::OwningOpRef<mlir::ModuleOp> module =
-      elaborate(*file, {command.model, *settings}, context, diagnostics);
+      elaborate(*file, elaborated, context, diagnostics);
   say(Exit::input, diagnostics.render());
   if (!module)
     return Exit::input;
@@ -146,8 +178,10 @@ Exit run(const Command &command) {
   for (const auto &[name, level] : levels)
     if (name == command.emit)
       return emitLevel(*module, level, options);
-  return command.output.empty() ? printCard(*file, *module, options)
-                                : writeFile(*module, command, options);
+  if (command.output.empty())
+    return printCard(*module, *file, elaborated, options);
+  const Exit claims = hasClaims(*module) ? checkClaims(*module, *file, elaborated) : Exit::done;
+  return claims == Exit::done ? writeFile(*module, command, options) : claims;
 }
 
 Exit unknown(const char *what, const std::string &name, const std::vector<std::string> &known) {

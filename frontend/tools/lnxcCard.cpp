@@ -187,7 +187,7 @@ void addSteps(const ast::File &file, mlir::ModuleOp spec, std::string &out) {
 void addClaims(mlir::ModuleOp spec, std::string &out) {
   std::vector<std::string> seen;
   spec.walk([&](mlir::Operation *op) {
-    if (!mlir::isa<ir::AssumeOp, ir::CheckOp, ir::LawOp>(op))
+    if (!mlir::isa<ir::AssumeOp, ir::LawOp>(op))
       return;
     std::string line = fmt::format("{:<13}{}", op->getName().stripDialect().str(),
                                    op->getAttrOfType<mlir::StringAttr>("path").str());

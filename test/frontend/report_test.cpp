@@ -70,7 +70,7 @@ TEST_F(ReportTest, S109AVerdictShowsEverythingItRestsOn) {
   verdict.assumptions = {"norm.gain <= 1.5"};
   verdict.details = {"bound.paper 6.00"};
   EXPECT_EQ(page(), "forward.bound                   PROVED         basis=worst_case S59\n"
-                    "  bound     r0 + sum_k |dt_k| G_k = 5.08\n"
+                    "  formula   r0 + sum_k |dt_k| G_k = 5.08\n"
                     "  growth    linear in depth; a witness is linear; paper: linear (Thm 4)\n"
                     "            bound.paper 6.00\n"
                     "  assumes   norm.gain <= 1.5\n");
@@ -83,22 +83,25 @@ TEST_F(ReportTest, AProofWithoutAssumptionsSaysSo) {
 }
 
 TEST_F(ReportTest, ACulpritIsShownOnceWithItsCaret) {
-  for (const char *property : {"forward.growth", "forward.bound"}) {
+  for (const char *property : {"forward.growth", "forward.bound", "depth.limit"}) {
     ir::Verdict &verdict = add(property, ir::Word::unknown);
-    verdict.missing = {"assume spectral(attn.o.W) <= c"};
     verdict.culprits = {{"attn.o.W has no bound", at(2, 3)}};
-    verdict.fix = "norm behind the branch";
   }
+  report.verdicts[1].culprits[0].text = "other";
+  report.verdicts[1].missing = {"assume spectral(attn.o.W) <= ..., assume max(attn.o.b) <= ..."};
+  report.verdicts[2].missing = report.verdicts[1].missing;
+  report.verdicts[2].fix = "short";
   EXPECT_EQ(page(), "forward.growth                  UNKNOWN        basis=worst_case\n"
-                    "  missing   assume spectral(attn.o.W) <= c\n"
                     "  because   m.lnx:2:3: attn.o.W has no bound\n"
                     "          x <- x + attn(layernorm(x), heads)\n"
                     "          ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
-                    "  fix       norm behind the branch\n"
                     "forward.bound                   UNKNOWN        basis=worst_case\n"
-                    "  missing   assume spectral(attn.o.W) <= c\n"
-                    "  because   m.lnx:2:3: attn.o.W has no bound\n"
-                    "  fix       norm behind the branch\n");
+                    "  missing   assume spectral(attn.o.W) <= ..., assume max(attn.o.b) <= ...\n"
+                    "  because   m.lnx:2:3: other\n"
+                    "depth.limit                     UNKNOWN        basis=worst_case\n"
+                    "  missing   as for forward.bound\n"
+                    "  because   as for forward.growth\n"
+                    "  fix       short\n");
 }
 
 TEST_F(ReportTest, PlacesWithoutTextAreStillNamed) {

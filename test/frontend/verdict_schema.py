@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Holds the JSON of `lnx verify` against its schema.   verdict_schema.py SCHEMA LNX EXAMPLES
+
+Knows the part of JSON Schema that docs/verdict.schema.json uses, and refuses any other keyword.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+TYPES = {"object": dict, "array": list, "string": str, "null": type(None)}
+KNOWN = {"$schema", "$defs", "$ref", "title", "description", "type", "additionalProperties", "required", "properties",
+         "items", "enum", "minimum"}
+
+
+def has_type(value, name):
+    if name in ("number", "integer"):
+        return not isinstance(value, bool) and isinstance(value, int if name == "integer" else (int, float))
+    return isinstance(value, TYPES[name])
+
+
+def problems(value, schema, root, at="$"):
+    """What is wrong with `value`, one line each."""
+    found = [f"{at}: schema has unknown keyword '{key}'" for key in schema if key not in KNOWN]
+    if "$ref" in schema:
+        target = root
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        found += problems(value, target, root, at)
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if types and not any(has_type(value, name) for name in types):
+        return found + [f"{at}: {json.dumps(value)} is not {' or '.join(types)}"]
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{at}: {json.dumps(value)} is none of {schema['enum']}")
+    if "minimum" in schema and value < schema["minimum"]:
+        found.append(f"{at}: {value} is below {schema['minimum']}")
+    if isinstance(value, dict):
+        fields = schema.get("properties", {})
+        found += [f"{at}: '{name}' is missing" for name in schema.get("required", []) if name not in value]
+        for name, item in value.items():
+            if name in fields:
+                found += problems(item, fields[name], root, f"{at}.{name}")
+            elif schema.get("additionalProperties") is False:
+                found.append(f"{at}: '{name}' is unknown to the schema")
+    if isinstance(value, list) and "items" in schema:
+        for i, item in enumerate(value):
+            found += problems(item, schema["items"], root, f"{at}[{i}]")
+    return found
+
+
+def mutations(report):
+    """Reports that the schema must refuse."""
+    for change in ({"version": 2}, {"exit": 1}, {"depth": -1}, {"depth": True}, {"surprise": 0}, {"verdicts": {}}):
+        yield report | change
+    yield {name: value for name, value in report.items() if name != "model"}
+    first = report["verdicts"][0]
+    for change in ({"verdict": "proved"}, {"basis": "hope"}, {"number": "1"}, {"culprits": [{"text": ""}]}):
+        yield report | {"verdicts": [first | change]}
+
+
+def main(schema_path, lnx, examples):
+    schema = json.loads(pathlib.Path(schema_path).read_text(encoding="utf-8"))
+    bad, count = [], 0
+    for path in sorted(pathlib.Path(examples).glob("*.lnx")):
+        result = subprocess.run([lnx, "verify", "--json", str(path)], capture_output=True, text=True, timeout=60)
+        if result.returncode not in (0, 3, 4):
+            bad.append(f"{path.name}: exit code {result.returncode}: {result.stderr}")
+            continue
+        report = json.loads(result.stdout)
+        bad += [f"{path.name}: {line}" for line in problems(report, schema, schema)]
+        if report["exit"] != result.returncode:
+            bad.append(f"{path.name}: exit code {result.returncode}, but the report says {report['exit']}")
+        bad += [f"{path.name}: a wrong report passes: {wrong}" for wrong in mutations(report)
+                if not problems(wrong, schema, schema)]
+        count += 1
+    print("\n".join(bad) if bad else f"{count} reports")
+    return 1 if bad or not count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
