@@ -74,7 +74,8 @@ struct MeanFieldProfile {
   double logitStd = 0;                ///< of attention scores at the first attention (S96)
   double updateBound = 0;             ///< U_mf = sum R_k G_k (S92)
   double admin = 0;                   ///< sum of variance shares times G_k (S93)
-  bool overflow = false;              ///< the stream's mean square left [1e-140, 1e140]
+  bool overflow = false;              ///< the stream's mean square passed 1e140
+  bool gradientOverflow = false;      ///< the gradient's passed 1e280, or the stream overflowed
 };
 
 /// Runs the recursion forward and backward, O(steps * tokens^2).

@@ -27,7 +27,7 @@ MeanFieldNotes::MeanFieldNotes(const MeanFieldModel &model) : model(model) {
 void MeanFieldNotes::stream(double q, double off) {
   constexpr double largest = 1e140; // squares of Gram entries must stay doubles
   if (!(std::abs(q) <= largest)) {
-    profile.overflow = true;
+    profile.overflow = profile.gradientOverflow = true;
     return;
   }
   profile.q.push_back(q);
@@ -72,7 +72,7 @@ void MeanFieldNotes::weights(size_t index, const MeanFieldUpdate &u, const Weigh
 void MeanFieldNotes::gradient(size_t index, double g, double off) {
   constexpr double largest = 1e280;
   if (!(g <= largest)) {
-    profile.overflow = true;
+    profile.gradientOverflow = true;
     return;
   }
   profile.gradient[index] = std::sqrt(std::max(0.0, g));
@@ -95,7 +95,7 @@ MeanFieldProfile MeanFieldNotes::finish() {
     profile.updateBound /= profile.q.back();
     profile.admin /= profile.q.back();
   }
-  if (profile.overflow)
+  if (profile.gradientOverflow)
     profile.updateBound = profile.admin = infinity;
   return std::move(profile);
 }

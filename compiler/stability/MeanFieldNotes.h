@@ -28,7 +28,7 @@ public:
   void weights(size_t index, const MeanFieldUpdate &update, const WeightGradients &gradients);
   /// Mean square and mean product of the gradient before step `index`.
   void gradient(size_t index, double g, double off);
-  bool overflown() const { return profile.overflow; }
+  bool overflown() const { return profile.gradientOverflow; }
   MeanFieldProfile finish();
 
 private:

@@ -83,11 +83,12 @@ inline double meanSquare(const Matrix &a) {
   return sum / static_cast<double>(a.data.size());
 }
 
-/// |x^T g|_F^2
+/// |x^T g|_F^2, as the sum over pairs of tokens of (x_i.x_j)(g_i.g_j).
 inline double gradientSquare(const Matrix &x, const Matrix &g) {
+  Matrix xx = product(x, transposed(x)), gg = product(g, transposed(g));
   double sum = 0;
-  for (float w : product(transposed(x), g).data)
-    sum += static_cast<double>(w) * w;
+  for (size_t i = 0; i < xx.data.size(); ++i)
+    sum += static_cast<double>(xx.data[i]) * gg.data[i];
   return sum;
 }
 
