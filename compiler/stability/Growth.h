@@ -90,7 +90,8 @@ struct Recurrence {
     double a = 1, b = 0, c = 0, gain = 0;
   };
   /// Coefficients of all updates of a model of `depth` layers, in order; every layer has the same
-  /// number of updates (a missing one is the default, x <- x).
+  /// number of updates (a missing one is the default, x <- x). Steps before or after the layers are
+  /// up to eight further layers, the same number at every depth.
   std::function<std::vector<Coefficients>(int64_t depth)> at;
   /// Optional: the updates of one layer (1..depth). With it classes are also checked at depths up
   /// to 10^9, which finds max(1e-4, 1/depth); without it, at `depth` and the depths of sampleDepths

@@ -58,7 +58,8 @@ struct Recogniser {
   const Samples &samples;
   Powers cache;
 
-  explicit Recogniser(const Samples &samples) : samples(samples), cache(samples.depths.back()) {}
+  explicit Recogniser(const Samples &samples)
+      : samples(samples), cache(samples.lastLayer(samples.depths.size() - 1)) {}
 
   void extend(Line &line, const Column &column, double reference, int64_t first, int64_t &last);
   std::optional<Line> longestLine(size_t index, int64_t first, int64_t &last);
@@ -75,8 +76,8 @@ struct Recogniser {
 /// Moves `last` on while the line holds, then refits it to the whole range.
 void Recogniser::extend(Line &line, const Column &column, double reference, int64_t first,
                         int64_t &last) {
-  int64_t depth = column.depth();
-  while (last < depth && line.matches(column.at(last + 1), last + 1, reference))
+  int64_t end = column.last();
+  while (last < end && line.matches(column.at(last + 1), last + 1, reference))
     ++last;
   Line refined = line;
   if (solve(refined, column, first, last) && refined.holds(column, first, last, reference))
@@ -88,7 +89,7 @@ std::optional<Line> Recogniser::longestLine(size_t index, int64_t first, int64_t
   Column column = samples.column(index, samples.depths.size() - 1);
   double reference = samples.references[index];
   for (auto *find : {findSimpleLine, findSumLine})
-    for (int64_t length = column.depth() - first + 1; length >= 1; length /= 2) {
+    for (int64_t length = column.last() - first + 1; length >= 1; length /= 2) {
       last = first + length - 1;
       if (std::optional<Line> line = find(column, first, last, reference, cache)) {
         extend(*line, column, reference, first, last);
@@ -99,9 +100,11 @@ std::optional<Line> Recogniser::longestLine(size_t index, int64_t first, int64_t
 }
 
 Run Recogniser::nextRun(int64_t first) {
+  if (first < 1)
+    return {first, first, {}};
   Run run;
   run.first = first;
-  run.last = samples.depths.back();
+  run.last = samples.lastLayer(samples.depths.size() - 1);
   for (size_t index = 0; index < samples.references.size(); ++index) {
     int64_t last = 0;
     std::optional<Line> line = longestLine(index, first, last);
@@ -115,7 +118,8 @@ Run Recogniser::nextRun(int64_t first) {
 
 std::optional<std::vector<Run>> Recogniser::search() {
   std::vector<Run> runs;
-  for (int64_t first = 1; first <= samples.depths.back(); first = runs.back().last + 1) {
+  int64_t end = samples.lastLayer(samples.depths.size() - 1);
+  for (int64_t first = 1 - samples.lead; first <= end; first = runs.back().last + 1) {
     if (runs.size() == maximumPieces)
       return std::nullopt;
     runs.push_back(nextRun(first));
@@ -127,7 +131,7 @@ std::optional<std::vector<Run>> Recogniser::search() {
 bool Recogniser::follow(Line &line, size_t index, size_t depth, int64_t first, int64_t &last) {
   Column column = samples.column(index, depth);
   double reference = samples.references[index];
-  for (int64_t length = column.depth() - first + 1; length >= 1; length /= 2) {
+  for (int64_t length = column.last() - first + 1; length >= 1; length /= 2) {
     last = first + length - 1;
     if (solve(line, column, first, last) && line.holds(column, first, last, reference)) {
       extend(line, column, reference, first, last);
@@ -139,7 +143,7 @@ bool Recogniser::follow(Line &line, size_t index, size_t depth, int64_t first, i
 
 std::optional<std::vector<Run>> Recogniser::confirm(const std::vector<Run> &shapes, size_t depth) {
   std::vector<Run> runs;
-  int64_t first = 1, end = samples.depths[depth];
+  int64_t first = 1 - samples.lead, end = samples.lastLayer(depth);
   for (const Run &shape : shapes) {
     if (first > end)
       return std::nullopt;

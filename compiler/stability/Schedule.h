@@ -34,16 +34,19 @@ struct Piece {
   std::optional<std::pair<double, double>> startLine(const std::vector<int64_t> &depths) const;
 };
 
-/// Tables of several columns (entry (l - 1) * columns + column) at ascending depths. A column is
-/// compared with its reference: 0, or 1 where its distance from 1 is what matters.
+/// Tables of several columns at ascending depths, layer by layer. A column is compared with its
+/// reference: 0, or 1 where its distance from 1 is what matters. Steps outside the layers stand
+/// before layer 1 (`lead`) or after N.
 struct Samples {
   std::vector<int64_t> depths;
   std::vector<std::vector<double>> tables;
   std::vector<double> references;
+  int64_t lead = 0;
 
   Column column(size_t index, size_t depth) const {
-    return {&tables[depth], references.size(), index};
+    return {&tables[depth], references.size(), index, lead};
   }
+  int64_t lastLayer(size_t depth) const { return column(0, depth).last(); }
 };
 
 /// The pieces of the tables, the same at every depth; absent where some entry is not explained.

@@ -9,12 +9,13 @@
 
 namespace mlir::lnx::stability {
 
-/// The numbers of one column of a table: layer l = 1..depth is entry (l - 1) * stride + offset.
+/// The numbers of one column of a table: layer l is entry (l - 1 + lead) * stride + offset.
 struct Column {
   const std::vector<double> *table = nullptr;
   size_t stride = 1, offset = 0;
-  double at(int64_t layer) const { return (*table)[(layer - 1) * stride + offset]; }
-  int64_t depth() const { return table->size() / stride; }
+  int64_t lead = 0; // layers before layer 1
+  double at(int64_t layer) const { return (*table)[(layer - 1 + lead) * stride + offset]; }
+  int64_t last() const { return static_cast<int64_t>(table->size() / stride) - lead; }
 };
 
 /// l^e for every layer, made once per exponent.

@@ -234,11 +234,38 @@ TEST(S51, deepCaseDistinctions) {
   EXPECT_EQ(mix.growth(12).print(), "linear");
 }
 
+/// `layer` for the layers, with steps before them and after them.
+static Recurrence surrounded(const Layer &layer, const Layers &before, const Layers &after) {
+  Recurrence r;
+  r.at = [=](int64_t depth) {
+    Layers table = before;
+    for (const Coefficients &k : recurrence(layer).at(depth))
+      table.push_back(k);
+    table.insert(table.end(), after.begin(), after.end());
+    return table;
+  };
+  return r;
+}
+
+// Steps outside the layers do not shift the index of the layers.
+TEST(S50, stepsAroundTheLayers) {
+  Layer harmonic = [](double l, double) { return Layers{step(1 / std::sqrt(l)), branch(0.5 / l)}; };
+  Layers norm = {postNorm(2), Coefficients()}, jump = {step(5), branch(3)};
+  for (int64_t depth : {12, 50000}) {
+    EXPECT_EQ(surrounded(harmonic, norm, {}).growth(depth).print(), "power(1/2)*log");
+    EXPECT_EQ(surrounded(harmonic, jump, jump).growth(depth).print(), "power(1/2)*log");
+    EXPECT_EQ(surrounded(harmonic, {}, norm).growth(depth).print(), "bounded");
+    EXPECT_EQ(surrounded(harmonic, {step(HUGE_VAL), {}}, {}).growth(depth).print(), "unbounded");
+  }
+  EXPECT_EQ(surrounded(mixed(0.25), norm, jump).growth(12).print(), "linear");
+}
+
 // Layers with different numbers of updates are not lined up by guessing.
 TEST(S51, irregularTables) {
-  EXPECT_EQ(
-      recurrence([](double l, double) { return Layers(l > 2 ? 2 : 1, step(1)); }).growth(12).kind(),
-      Growth::Kind::unknown);
+  EXPECT_EQ(recurrence([](double l, double N) { return Layers(l > N / 2 ? 2 : 1, step(1)); })
+                .growth(12)
+                .kind(),
+            Growth::Kind::unknown);
   EXPECT_EQ(recurrence([](double, double) { return Layers{step(-1)}; }).growth(12).kind(),
             Growth::Kind::unknown);
   EXPECT_EQ(classOf([](double, double) { return Layers{}; }), "bounded");
