@@ -75,7 +75,6 @@ private:
   void causes(const ir::Verdict &verdict);
   void addShared(const char *label, const std::string &text, const std::string &property);
   void profile(const std::vector<double> &profile);
-  std::string boundText(const ir::Verdict &verdict) const;
   std::string growthText(const ir::Verdict &verdict) const;
 
   const ir::Report &report;
@@ -93,13 +92,6 @@ void Page::head(bool isWhole) {
     out += "  " + line + '\n';
   addField(out, "assumes", joined(report.assumptions));
   addField(out, "trusts", joined(report.laws));
-}
-
-std::string Page::boundText(const ir::Verdict &verdict) const {
-  if (!verdict.number)
-    return verdict.formula;
-  const std::string number = numberText(*verdict.number);
-  return verdict.formula.empty() ? number : verdict.formula + " = " + number;
 }
 
 std::string Page::growthText(const ir::Verdict &verdict) const {
@@ -162,7 +154,9 @@ void Page::block(const ir::Verdict &verdict) {
   out += fmt::format("{:<32}{:<14} basis={}{}\n", verdict.property,
                      ir::spelling(verdict.word).str(), ir::spelling(verdict.basis).str(),
                      verdict.claim.empty() ? "" : ' ' + verdict.claim);
-  addField(out, "formula", boundText(verdict));
+  addField(out, "formula", verdict.formula);
+  if (verdict.number)
+    addField(out, "number", numberText(*verdict.number));
   addField(out, "growth", growthText(verdict));
   for (size_t i = 0; i < verdict.details.size(); ++i)
     if (i == 0 || verdict.details[i] != verdict.details[i - 1])

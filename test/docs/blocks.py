@@ -5,7 +5,8 @@
 ```lnx wrong  the same, but only saved: a ```console block shows what lnxc says to it.
 ```sh      run in a folder of its own that holds the page's .lnx files and some text, book.txt.
            A block that starts with ./build.sh is how one builds; it is not run from here.
-```console lines `$ command`, then what it must print; exit codes do not matter there.
+```console lines `$ command`, then what it must print, where a line `...` stands for any lines; exit codes
+           do not matter there.
 """
 import os
 import pathlib
@@ -44,12 +45,18 @@ def check_sh(text, folder, where):
     return [] if result.returncode == 0 else [f"{where}: exit code {result.returncode}:\n{result.stdout}"]
 
 
+def matches(printed, expected):
+    """Whether `printed` is `expected`, with any lines where that has a line of three dots."""
+    parts = re.split(r"^\.\.\.\n?", expected.rstrip() + "\n", flags=re.M)
+    return re.fullmatch(r"(?:.*\n)*?".join(re.escape(part) for part in parts), printed.rstrip() + "\n") is not None
+
+
 def check_console(text, folder, where):
     problems = []
     for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
         command, _, expected = part.partition("\n")
         printed = run(command, folder).stdout
-        if printed.rstrip() != expected.rstrip():
+        if not matches(printed, expected):
             problems.append(f"{where}: '{command}' printed\n{printed}instead of\n{expected}")
     return problems
 

@@ -70,7 +70,8 @@ TEST_F(ReportTest, S109AVerdictShowsEverythingItRestsOn) {
   verdict.assumptions = {"norm.gain <= 1.5"};
   verdict.details = {"bound.paper 6.00"};
   EXPECT_EQ(page(), "forward.bound                   PROVED         basis=worst_case S59\n"
-                    "  formula   r0 + sum_k |dt_k| G_k = 5.08\n"
+                    "  formula   r0 + sum_k |dt_k| G_k\n"
+                    "  number    5.08\n"
                     "  growth    linear in depth; a witness is linear; paper: linear (Thm 4)\n"
                     "            bound.paper 6.00\n"
                     "  assumes   norm.gain <= 1.5\n");
