@@ -36,7 +36,8 @@ typedef struct lnx_runtime {
 #undef LNX_CALL
 } lnx_runtime;
 
-/* One call of an entry point. Rows are batch * time; row b * time + t is position t of sequence b. */
+/* One call of an entry point. Rows are batch * time; row b * time + t is position t of sequence b.
+ */
 typedef struct lnx_call {
   const lnx_runtime *runtime;
   void *state;            /* four float arenas of state_floats each: parameter, gradient, m, v */
@@ -87,8 +88,8 @@ enum {
 };
 
 typedef struct lnx_parameter {
-  const char *name;     /* path inside one layer, such as "attn.q.W"; layer 7 of it is "7.attn.q.W" */
-  int64_t offset;       /* floats from the start of each arena */
+  const char *name; /* path inside one layer, such as "attn.q.W"; layer 7 of it is "7.attn.q.W" */
+  int64_t offset;   /* floats from the start of each arena */
   int64_t first_layer;  /* number of the first layer, 0 for a parameter outside any repeat */
   int64_t layers;       /* layers stacked one after another; 1 outside any repeat */
   int64_t shape[4];     /* of one layer */
@@ -110,15 +111,18 @@ typedef struct lnx_program {
   /* Scratch of an entry with R rows, R rounded up to 16: bytes_per_row * R + fixed. */
   int64_t scratch_bytes_per_row[LNX_ENTRY_COUNT];
   int64_t scratch_fixed_bytes[LNX_ENTRY_COUNT];
-  int64_t vocabulary;   /* width of the logits */
-  int64_t context;      /* longest sequence, 0 when the model sets no limit */
-  int64_t depth;        /* layers in all repeats together */
-  int64_t flops_per_row; /* floating-point operations of the matrix products of one grad call, per row, without attention's time-dependent part */
-  int64_t attend_flops_per_pair; /* of attention products in one grad call, per (row, time) pair before causal halving */
-  const char *name;     /* of the model */
-  const char *spec;     /* the elaborated specification as text, for `lnx report` */
+  int64_t vocabulary; /* width of the logits */
+  int64_t context;    /* longest sequence, 0 when the model sets no limit */
+  int64_t depth;      /* layers in all repeats together */
+  /* Floating-point operations of the matrix products in one grad call, for each row, attention's
+     part that depends on time apart. */
+  int64_t flops_per_row;
+  /* Of attention's products, for each (row, time) pair before causal halving. */
+  int64_t attend_flops_per_pair;
+  const char *name; /* of the model */
+  const char *spec; /* the elaborated specification as text, for `lnx report` */
   uint64_t spec_hash;
-  const char *cpu;      /* CPU the code was generated for, such as "x86-64-v3" */
+  const char *cpu; /* CPU the code was generated for, such as "x86-64-v3" */
 } lnx_program;
 
 #ifdef __cplusplus

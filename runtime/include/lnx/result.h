@@ -1,9 +1,14 @@
 // result.h: a value or the reason why there is none.
-// Public: sees only the standard library; never throws.
+//
+//   Result<Program> program = Program::load(path);
+//   if (!program)
+//     return program.error();
+//   run(*program);
+//
+// Sees only the standard library. Dereference only what is there.
 #ifndef LNX_RESULT_H
 #define LNX_RESULT_H
 
-#include <cassert>
 #include <string>
 #include <utility>
 #include <variant>

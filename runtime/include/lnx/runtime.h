@@ -1,4 +1,10 @@
 // runtime.h: run a compiled program from C++: load, create a session, step, read parameters.
+//
+//   Result<Program> program = Program::load("model.so");
+//   Result<Session> session = Session::create(*program, {.batch = 8, .time = 128});
+//   Result<double> loss = session->gradient({tokens, targets, 8, 128});
+//   Result<UpdateReport> report = session->update({.rate = 1e-3f});
+//
 // Sees no LLVM. Nothing is thrown; what can fail returns a Result that says why.
 #ifndef LNX_RUNTIME_H
 #define LNX_RUNTIME_H
@@ -34,10 +40,10 @@ private:
 };
 
 struct SessionOptions {
-  int64_t batch = 1;    // sequences per micro-batch
-  int64_t time = 1;     // tokens per sequence, at most the program's context
-  int threads = 0;      // 0: as many as the machine has; never changes a result
-  uint64_t seed = 1;    // of the initial parameters
+  int64_t batch = 1; // sequences per micro-batch
+  int64_t time = 1;  // tokens per sequence, at most the program's context
+  int threads = 0;   // 0: as many as the machine has; never changes a result
+  uint64_t seed = 1; // of the initial parameters
 };
 
 enum class Optimizer { adamw, adam, sgd };
@@ -46,9 +52,9 @@ enum class Optimizer { adamw, adam, sgd };
 struct UpdateOptions {
   Optimizer optimizer = Optimizer::adamw;
   float rate = 3e-4f;
-  float decay = 0.1f;  // matrices only
-  float clip = 1.0f;   // largest global gradient norm; 0 switches clipping off
-  float beta1 = 0.9f;  // momentum of sgd
+  float decay = 0.1f; // matrices only
+  float clip = 1.0f;  // largest global gradient norm; 0 switches clipping off
+  float beta1 = 0.9f; // momentum of sgd
   float beta2 = 0.95f;
   float epsilon = 1e-8f;
 };
@@ -60,9 +66,9 @@ struct UpdateReport {
 
 // One layer of one parameter, inside the session's state.
 struct ParameterView {
-  std::string name;             // full path, "7.attn.q.W"
-  std::vector<int64_t> shape;   // of this layer
-  std::span<float> value, gradient, m, v;
+  std::string name;                       // full path, "7.attn.q.W"
+  std::vector<int64_t> shape;             // of this layer
+  std::span<float> value, gradient, m, v; // row major, the product of `shape` long
 };
 
 // Tokens of one micro-batch, row major [batch x time].
@@ -76,22 +82,31 @@ struct TokenBatch {
 // Parameters, optimizer state and scratch of one program. A step allocates nothing.
 class Session {
 public:
+  // Reserves memory for batch * time tokens and draws the initial parameters from the seed. Errors:
+  // a table of parameters that contradicts itself, `time` above the program's context, more memory
+  // than the machine has (with the numbers).
   static Result<Session> create(Program program, const SessionOptions &options);
   Session(Session &&) noexcept;
   Session &operator=(Session &&) noexcept;
   ~Session();
 
   const Program &program() const;
-  // Adds the gradient of scale * mean loss and returns the mean loss of this micro-batch.
+  // Adds the gradient of scale * mean loss and returns the mean loss of this micro-batch, in nats
+  // per token. Errors: more tokens than the session reserved, spans of another size than batch *
+  // time, an id outside the vocabulary (with its position).
   Result<double> gradient(const TokenBatch &batch, double scale = 1);
   // Clips, checks for non-finite numbers, updates and zeroes the gradient. Counts steps from 1.
+  // Errors: beta1 or beta2 outside [0, 1), an optimizer that the program was compiled without.
   Result<UpdateReport> update(const UpdateOptions &options);
-  // Mean loss; changes nothing.
+  // Mean loss in nats per token; changes nothing. Errors as of `gradient`.
   Result<double> evaluate(const TokenBatch &batch);
-  // Logits after the last of `tokens`; valid until the next call.
+  // Logits [vocabulary] after the last of `tokens`; valid until the next call. Errors as of
+  // `gradient`.
   Result<std::span<const float>> next(std::span<const int32_t> tokens);
 
+  // Each parameter of each layer; the views stay valid as long as the session.
   std::vector<ParameterView> parameters();
+  // Updates made so far; setStep goes on from another count, for the bias correction of Adam.
   int64_t step() const;
   void setStep(int64_t step);
   // Bytes reserved, by class; the sum is the peak of every step.

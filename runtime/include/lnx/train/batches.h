@@ -41,6 +41,7 @@ class HeldOutWindows {
 public:
   HeldOutWindows(const Tokens &tokens, int64_t time, int64_t limit);
   int64_t count() const { return windows; }
+  // Both spans have `time` elements; `window` is below count().
   void read(int64_t window, std::span<int32_t> ids, std::span<int32_t> targets) const;
 
 private:

@@ -22,7 +22,8 @@ struct SampleOptions {
 class Sampler {
 public:
   Sampler(Session &session, const SampleOptions &options) : session(session), options(options) {}
-  // The token after `ids`, of which the last `window` are read; at least one.
+  // The token after `ids`, of which the last `window` are read; at least one. Errors as of
+  // Session::next.
   Result<int32_t> next(std::span<const int32_t> ids);
 
 private:

@@ -27,17 +27,20 @@ public:
   virtual int64_t vocabulary() const = 0;
   // The id that separates documents, -1 when there is none; encode never returns it.
   virtual int32_t endOfText() const = 0;
+  // Errors: text that the vocabulary cannot spell, with the byte where it begins.
   virtual Result<std::vector<int32_t>> encode(std::string_view text) const = 0;
+  // Errors: an id outside the vocabulary.
   virtual Result<std::string> decode(std::span<const int32_t> ids) const = 0;
 };
 
 // One id per byte, and 256 for the end of a text: 257 ids, no file needed.
 std::unique_ptr<Tokenizer> byteTokenizer();
 
-// One id per character of `sample`, in the order of their code points.
+// One id per character of `sample`, in the order of their code points. Errors: no text, not UTF-8.
 Result<std::unique_ptr<Tokenizer>> characterTokenizer(std::string_view sample);
 
-// GPT-2's byte-pair encoding, from encoder.json and vocab.bpe in `folder`.
+// GPT-2's byte-pair encoding, from encoder.json and vocab.bpe in `folder`. Errors name the file and
+// what is wrong with it.
 Result<std::unique_ptr<Tokenizer>> gpt2Tokenizer(const std::string &folder);
 
 } // namespace lnx
