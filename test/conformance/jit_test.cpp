@@ -1,4 +1,4 @@
-// JitTest.cpp: every primitive through the whole compiler equals evaluate, for each target.
+// Every primitive through the whole compiler equals evaluate, for each target.
 // One entry point per sample: operands come from parameters, results go to gradients.
 #include "../compiler/PlainRuntime.h"
 #include "Samples.h"

@@ -1,4 +1,4 @@
-// LanguageTest.cpp: every primitive can be tried, and its text survives a round trip.
+// Every primitive can be tried, and its text survives a round trip.
 // A primitive for which no sample can be built fails here.
 #include "Samples.h"
 #include "mlir/Parser/Parser.h"

@@ -1,4 +1,4 @@
-// LoweringTest.cpp: the reference lowering, compiled, equals evaluate to 1e-5 of f32.
+// The reference lowering, compiled, equals evaluate to 1e-5 of f32.
 // All samples go through one module and one compilation; both storing and accumulating are tried.
 #include "Samples.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"

@@ -1,4 +1,4 @@
-// MathematicsTest.cpp: gradients equal central differences, and bounds hold on random draws.
+// Gradients equal central differences, and bounds hold on random draws.
 // Both in double, against evaluate().
 #include "Samples.h"
 #include <cmath>

@@ -1,4 +1,4 @@
-// answers_test.cpp: what tensor types mean, exact bounds, and the work of matrix products.
+// What tensor types mean, exact bounds, and the work of matrix products.
 // Conformance shows that bounds hold; here that they are not looser than they should be.
 #include "Parse.h"
 #include "mlir/AsmParser/AsmParser.h"

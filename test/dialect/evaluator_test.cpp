@@ -1,4 +1,4 @@
-// evaluator_test.cpp: what the oracle does with models, repeats, groups, parameters and state.
+// What the oracle does with models, repeats, groups, parameters and state.
 // Expected values are worked out by hand.
 #include "Parse.h"
 #include <gtest/gtest.h>

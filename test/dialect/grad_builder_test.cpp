@@ -1,4 +1,4 @@
-// grad_builder_test.cpp: terms fold numbers, and contributions fit the value they belong to.
+// Terms fold numbers, and contributions fit the value they belong to.
 #include "Parse.h"
 #include <gtest/gtest.h>
 

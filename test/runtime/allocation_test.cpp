@@ -1,4 +1,4 @@
-// AllocationTest: a step allocates nothing; everything was reserved when the session was created.
+// A step allocates nothing; everything was reserved when the session was created.
 // Counts every malloc of the process through the C library's own functions.
 #include "Fill.h"
 #include "device/cpu/Cpu.h"

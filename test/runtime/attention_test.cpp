@@ -1,4 +1,4 @@
-// AttentionTest: attend and attend_grad against the defining formulas in double.
+// attend and attend_grad against the defining formulas in double.
 // The reference stores all scores; the kernels under test never do.
 #include "Fill.h"
 #include "device/cpu/Cpu.h"

@@ -1,4 +1,4 @@
-// BatchesTest: which windows are drawn.
+// Which windows are drawn.
 // A draw is a function of (seed, step, sequence), so cutting a batch differently changes nothing.
 #include "lnx/train/batches.h"
 

@@ -1,4 +1,4 @@
-// GemmTest: the product against a triple loop in double, for every kernel set of this machine.
+// The product against a triple loop in double, for every kernel set of this machine.
 // Shapes straddle the tile, panel, task and slice borders of Gemm.cpp.
 #include "Fill.h"
 #include "device/cpu/Cpu.h"

@@ -1,7 +1,7 @@
-// MetricsTest: rows, lines, z-scores and the closing summary, word for word.
+// Rows, lines, z-scores and the closing summary, word for word.
 // What users and their scripts read must not change by accident.
-#include "lnx/train/metrics.h"
 #include "SharedData.h"
+#include "lnx/train/metrics.h"
 #include "lnx/train/progress.h"
 
 #include <cmath>

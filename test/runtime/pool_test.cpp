@@ -1,4 +1,4 @@
-// PoolTest: every item exactly once, for any number of threads, nested or not.
+// Every item exactly once, for any number of threads, nested or not.
 // Relies on nothing but the pool.
 #include "device/cpu/Pool.h"
 

@@ -1,4 +1,4 @@
-// ProgramTest: what Program::load accepts, and the words with which it refuses everything else.
+// What Program::load accepts, and the words with which it refuses everything else.
 // Patches copies of fake_model.so; nothing of a refused file may run.
 #include "ProgramNote.h"
 #include "lnx/runtime.h"

@@ -1,4 +1,4 @@
-// RandomTest: Philox against its published vectors, and what the sequences promise.
+// Philox against its published vectors, and what the sequences promise.
 // Vectors: kat_vectors of Random123 (Salmon et al. 2011).
 #include "Random.h"
 

@@ -1,4 +1,4 @@
-// RunDirectoryTest: refusal, moving aside, locking and rows.
+// Refusal, moving aside, locking and rows.
 // A directory is never overwritten, and never written by two processes.
 #include "SharedData.h"
 #include "lnx/train/run.h"

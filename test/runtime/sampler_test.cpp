@@ -1,7 +1,7 @@
-// SamplerTest: which token a uniform number draws.
+// Which token a uniform number draws.
 // Frequencies of many draws are held against the softmax.
-#include "lnx/train/sampler.h"
 #include "BigramProgram.h"
+#include "lnx/train/sampler.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

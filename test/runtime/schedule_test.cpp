@@ -1,4 +1,4 @@
-// ScheduleTest: warm-up, cosine, minimum.
+// Warm-up, cosine, minimum.
 // Values are those of the formula at places where the cosine is known.
 #include "lnx/train/schedule.h"
 

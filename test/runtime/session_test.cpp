@@ -1,4 +1,4 @@
-// SessionTest: what a session checks, reserves, initialises and hands to the program.
+// What a session checks, reserves, initialises and hands to the program.
 // The program is written by hand: its entries record what they were called with.
 #include "lnx/runtime.h"
 

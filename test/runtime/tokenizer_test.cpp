@@ -1,7 +1,7 @@
-// TokenizerTest: ids and bytes of the three vocabularies.
+// Ids and bytes of the three vocabularies.
 // The GPT-2 cases come from the published pattern and merges, run by Python's `regex` module.
-#include "lnx/train/tokenizer.h"
 #include "SharedData.h"
+#include "lnx/train/tokenizer.h"
 #include "runtime/train/PreTokenizer.h"
 
 #include <random>

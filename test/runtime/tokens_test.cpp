@@ -1,7 +1,7 @@
-// TokensTest: token files of each format, whole and broken, and the held-out split.
+// Token files of each format, whole and broken, and the held-out split.
 // Broken files must be refused with their numbers, never read past their end.
-#include "lnx/train/tokens.h"
 #include "SharedData.h"
+#include "lnx/train/tokens.h"
 
 #include <cstring>
 #include <random>

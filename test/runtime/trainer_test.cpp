@@ -1,7 +1,7 @@
-// TrainerTest: the loop over a hand-written bigram model.
+// The loop over a hand-written bigram model.
 // What is checked: it learns, micro-batches do not matter, and it stops when it must.
-#include "lnx/train/trainer.h"
 #include "BigramProgram.h"
+#include "lnx/train/trainer.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
