@@ -9,9 +9,26 @@
 using namespace mlir::lnx::stability;
 using Branch = MeanFieldUpdate::Branch;
 
-double mlir::lnx::stability::logitVariance(const MeanFieldUpdate &u, double s) {
+double mlir::lnx::stability::logitVariance(const MeanFieldUpdate &u, double query, double key) {
   double perHead = u.scale * u.scale * u.headSize;
-  return u.qkNorm ? perHead : perHead * u.sQ * u.sK * s * s;
+  return u.qkNorm ? perHead : perHead * u.sQ * u.sK * query * key;
+}
+
+double mlir::lnx::stability::queryGain(const MeanFieldUpdate &u, double query, double key) {
+  double perHead = u.scale * u.scale * u.headSize;
+  // A norm divides by the query's size and makes the key one.
+  if (u.qkNorm)
+    return query > 0 ? perHead * key / query : 0;
+  return perHead * u.sQ * u.sK * key * key;
+}
+
+/// Whose keys and values attention averages.
+static const TokenGram &sourceOf(const MeanFieldUpdate &u, const BranchState &state) {
+  return u.memory ? state.memory : state.input;
+}
+
+static UniformAttention attentionOf(const MeanFieldUpdate &u, const TokenGram &x) {
+  return {x.tokens(), u.causal && !u.memory};
 }
 
 /// 1 - 1/m of each position: the share of its own value that attention to m tokens replaces.
@@ -26,14 +43,17 @@ static void enterAttention(const MeanFieldUpdate &u, BranchState &state) {
   // The cap keeps exp finite: there attention looks at single tokens anyway.
   constexpr double largestLogit = 30;
   int64_t n = state.input.tokens();
-  UniformAttention attention{n, u.causal};
-  double v = std::min(logitVariance(u, state.s) * (1 - state.r), largestLogit);
+  if (u.memory)
+    state.memory = TokenGram(n, u.memoryQ, u.memoryQ * u.memoryRho);
+  double s = u.memory ? u.memoryQ : state.s, r = u.memory ? u.memoryRho : state.r;
+  UniformAttention attention = attentionOf(u, state.input);
+  double v = std::min(logitVariance(u, state.s, s) * (1 - r), largestLogit);
   double spread = std::expm1(v);
   state.e = std::min(std::exp(v), static_cast<double>(n));
-  TokenGram c = attention.average(state.input);
+  TokenGram c = attention.average(sourceOf(u, state));
   std::vector<double> f = replaced(attention);
   for (int64_t i = 0; i < n; ++i)
-    c.diagonal(i) += std::min(f[i] / attention.seen(i) * spread, f[i]) * state.s * (1 - state.r);
+    c.diagonal(i) += std::min(f[i] / attention.seen(i) * spread, f[i]) * s * (1 - r);
   c.times(u.sV);
   state.hidden = std::move(c);
 }
@@ -89,38 +109,58 @@ BranchState mlir::lnx::stability::enterBranch(const MeanFieldUpdate &u, const To
   return state;
 }
 
+/// The queries' part of an attention's transpose, into `in`.
+static void pullQueries(const MeanFieldUpdate &u, const BranchState &state, const TokenGram &g,
+                        double width, TokenGram &in) {
+  UniformAttention attention = attentionOf(u, g);
+  std::vector<double> f = replaced(attention);
+  double s = u.memory ? u.memoryQ : state.s, r = u.memory ? u.memoryRho : state.r;
+  double gain = queryGain(u, state.s, s) * (1 - r) * (1 - r);
+  for (int64_t i = 0; i < g.tokens(); ++i) {
+    const double *from = g.row(i);
+    double *to = in.row(i);
+    for (int64_t j = 0; j <= i; ++j)
+      to[j] += gain * from[j] * f[i] * f[j] *
+               (attention.overlap(i, j) * (i == j ? state.e : 1) + 1 / width);
+  }
+}
+
+/// The keys' part, into `in`.
+static void pullKeys(const MeanFieldUpdate &u, const BranchState &state, const TokenGram &g,
+                     TokenGram &in) {
+  UniformAttention attention = attentionOf(u, g);
+  TokenGram keys = g;
+  keys.multiply(state.input);
+  keys.times(state.s > 0 ? 1 / state.s : 0);
+  keys.scale(replaced(attention));
+  std::vector<double> w(g.tokens());
+  for (int64_t i = 0; i < g.tokens(); ++i)
+    w[i] = (state.e - 1) * keys.diagonal(i);
+  TokenGram spread = attention.spread(keys);
+  std::vector<double> noise = attention.spreadSquares(w);
+  double gain = queryGain(u, state.s, state.s) * (1 - state.r);
+  for (int64_t k = 0; k < g.tokens(); ++k)
+    in.diagonal(k) += gain * (spread.diagonal(k) + noise[k]);
+}
+
 /// Through W_V, and through the logits to queries and keys.
 static TokenGram pullAttention(const MeanFieldUpdate &u, const BranchState &state,
                                const TokenGram &g, double width, WeightGradients &weights) {
   int64_t n = g.tokens();
-  UniformAttention attention{n, u.causal};
+  UniformAttention attention = attentionOf(u, g);
   std::vector<double> f = replaced(attention), w(n);
-  double r = state.r, e = state.e;
-  double qk = logitVariance(u, state.s);
   for (int64_t i = 0; i < n; ++i)
-    w[i] = f[i] * (e - 1) * g.diagonal(i);
+    w[i] = f[i] * (state.e - 1) * g.diagonal(i);
   TokenGram in = attention.spread(g);
   std::vector<double> noise = attention.spreadSquares(w);
   for (int64_t k = 0; k < n; ++k)
     in.diagonal(k) += noise[k];
-  weights.in = width * std::sqrt(std::max(0.0, in.dot(state.input)));
-  // With query and key norms the projections' scales drop out, and one s with them.
-  TokenGram keys = g;
-  keys.multiply(state.input);
-  keys.times(state.s > 0 ? 1 / state.s : 0);
-  keys.scale(f);
-  for (int64_t i = 0; i < n; ++i) {
-    const double *from = g.row(i);
-    double *to = in.row(i);
-    for (int64_t j = 0; j <= i; ++j)
-      to[j] += qk * (1 - r) * (1 - r) * from[j] * f[i] * f[j] *
-               (attention.overlap(i, j) * (i == j ? e : 1) + 1 / width);
-    w[i] = (e - 1) * keys.diagonal(i);
-  }
-  TokenGram spread = attention.spread(keys);
-  noise = attention.spreadSquares(w);
-  for (int64_t k = 0; k < n; ++k)
-    in.diagonal(k) += qk * (1 - r) * (spread.diagonal(k) + noise[k]);
+  weights.in = width * std::sqrt(std::max(0.0, in.dot(sourceOf(u, state))));
+  if (u.memory)
+    in = TokenGram(n);
+  else
+    pullKeys(u, state, g, in);
+  pullQueries(u, state, g, width, in);
   in.times(u.sV);
   return in;
 }

@@ -16,6 +16,7 @@ struct BranchState {
   std::vector<double> in; ///< 1/norm of the input norm, or its gain
   TokenGram input;        ///< I(x)
   double s = 0, r = 0;    ///< mean square and cosine of I(x)
+  TokenGram memory;       ///< of keys and values, where they are not the stream's
   double e = 1;           ///< exp(variance of the logits), capped
   TokenGram correlation;  ///< of the pre-activations, mlp and glu
   const DualActivation *dual = nullptr;
@@ -32,9 +33,11 @@ struct BranchGradient {
   WeightGradients weights;
 };
 
-/// Mean square of the logits' differences, before the factor 1 - rho: s_Q s_K s^2, or what query
-/// and key norms make of it.
-double logitVariance(const MeanFieldUpdate &update, double s);
+/// Variance of a logit before the factor 1 - rho, from queries and keys of these mean squares: s_Q
+/// s_K times both, or what query and key norms make of it.
+double logitVariance(const MeanFieldUpdate &update, double query, double key);
+/// The same for the gradient at the stream behind the queries, which meets a key and a value.
+double queryGain(const MeanFieldUpdate &update, double query, double key);
 
 BranchState enterBranch(const MeanFieldUpdate &update, const TokenGram &x, double eps,
                         DualActivations &duals);

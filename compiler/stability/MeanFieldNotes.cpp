@@ -48,7 +48,7 @@ void MeanFieldNotes::update(size_t index, const MeanFieldUpdate &u, double input
   if (u.branch == Branch::attention && !sawAttention) {
     sawAttention = true;
     double s = u.inputNorm ? u.inputGain * u.inputGain : input;
-    profile.logitStd = std::sqrt(logitVariance(u, s));
+    profile.logitStd = std::sqrt(logitVariance(u, s, u.memory ? u.memoryQ : s));
   }
 }
 

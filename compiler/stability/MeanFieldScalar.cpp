@@ -67,7 +67,9 @@ public:
   MeanFieldProfile run();
 
 private:
-  const Positions &positions(const MeanFieldUpdate &u) const { return u.causal ? causal : full; }
+  const Positions &positions(const MeanFieldUpdate &u) const {
+    return u.causal && !u.memory ? causal : full;
+  }
   Pair attend(const MeanFieldUpdate &u, ScalarBranch &b) const;
   ScalarBranch enter(const MeanFieldUpdate &u, const Pair &x, double eps);
   ScalarStep enter(const MeanFieldStep &step, const Pair &x);
@@ -111,13 +113,19 @@ Positions::Positions(int64_t tokens, bool causal) : n(static_cast<double>(tokens
   }
 }
 
+/// Whose keys and values attention averages.
+static Pair sourceOf(const MeanFieldUpdate &u, const ScalarBranch &b) {
+  return u.memory ? Pair{u.memoryQ, u.memoryQ * u.memoryRho} : b.input;
+}
+
 Pair ScalarRecursion::attend(const MeanFieldUpdate &u, ScalarBranch &b) const {
   constexpr double largestLogit = 30;
   const Positions &p = positions(u);
-  double s = b.input.own, r = b.input.other / s;
-  double v = std::min(logitVariance(u, s) * (1 - b.r), largestLogit);
+  Pair source = sourceOf(u, b);
+  double s = source.own, r = source.other / s, apart = 1 - std::max(0.0, r);
+  double v = std::min(logitVariance(u, b.input.own, s) * apart, largestLogit);
   b.e = std::min(std::exp(v), p.n);
-  double noise = std::min(p.noise * std::expm1(v), p.replaced) * s * (1 - b.r);
+  double noise = std::min(p.noise * std::expm1(v), p.replaced) * s * apart;
   return Pair{s * (r + (1 - r) * p.inverse) + noise, s * (r + (1 - r) * p.overlap)}.scaled(u.sV);
 }
 
@@ -167,7 +175,9 @@ ScalarStep ScalarRecursion::enter(const MeanFieldStep &step, const Pair &x) {
 Pair ScalarRecursion::pullAttention(const MeanFieldUpdate &u, const ScalarBranch &b, const Pair &g,
                                     WeightGradients &weights) const {
   const Positions &p = positions(u);
-  double qk = logitVariance(u, b.input.own), r = b.r, n = p.n;
+  Pair source = sourceOf(u, b);
+  double n = p.n, r = u.memory ? u.memoryRho : b.r;
+  double qk = queryGain(u, b.input.own, source.own);
   // A^T G A keeps the sum of all entries.
   auto spread = [&](const Pair &x) {
     Pair y;
@@ -178,14 +188,17 @@ Pair ScalarRecursion::pullAttention(const MeanFieldUpdate &u, const ScalarBranch
   };
   Pair in = spread(g);
   in.own += p.noise * (b.e - 1) * g.own;
-  weights.in = static_cast<double>(model.width) * std::sqrt(std::max(0.0, in.dot(b.input, n)));
+  weights.in = static_cast<double>(model.width) * std::sqrt(std::max(0.0, in.dot(source, n)));
   double width = static_cast<double>(model.width), f2 = p.replaced * p.replaced;
   Pair keys = {g.own * f2,
                g.other * (b.input.own > 0 ? b.input.other / b.input.own : 0) * p.replaced2};
+  if (u.memory)
+    in = {};
   double query = qk * (1 - r) * (1 - r);
   in.own += query * g.own * f2 * (p.inverse * b.e + 1 / width);
   in.other += query * g.other * p.replaced2 * (p.overlap + 1 / width);
-  in.own += qk * (1 - r) * (spread(keys).own + p.squares * (b.e - 1) * keys.own);
+  if (!u.memory)
+    in.own += qk * (1 - r) * (spread(keys).own + p.squares * (b.e - 1) * keys.own);
   return in.scaled(u.sV);
 }
 

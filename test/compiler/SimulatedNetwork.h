@@ -13,6 +13,7 @@ namespace lnx::test {
 /// Means over seeds: mean squares of stream and gradient, token cosine, |dL/dW|_F.
 struct Measured {
   std::vector<double> q, rho, gradient, weightIn, weightOut;
+  double updateBound = 0; ///< squared Jacobians of value, in, up and out matrices (S92)
 };
 
 struct Matrix {
@@ -154,6 +155,11 @@ inline float activate(Activation activation, float x, float &slope) {
   return static_cast<float>(phi(x));
 }
 
+/// Squared |dL/dW|_F of an update's matrices.
+struct Squares {
+  double in = 0, up = 0, out = 0;
+};
+
 /// One update with its weights: x -> O(f(I(x))), and back.
 class SimulatedBranch {
 public:
@@ -171,7 +177,9 @@ public:
       wUp = gaussian(width, hidden, u.sU * in, random);
   }
 
-  Matrix run(const Matrix &x) {
+  /// Cross-attention reads `other`.
+  Matrix run(const Matrix &x, const Matrix &other) {
+    memory = other;
     input = x;
     if (u.inputNorm) {
       inNorm = NormState(x, eps, u.inputGain);
@@ -189,14 +197,14 @@ public:
     return outNorm.output();
   }
 
-  Matrix pull(Matrix g, double &squareIn, double &squareOut) {
+  Matrix pull(Matrix g, Squares &squares) {
     if (u.outputNorm)
       g = outNorm.pull(g);
-    squareOut = gradientSquare(hidden, g);
+    squares.out = gradientSquare(hidden, g);
     g = product(g, transposed(wOut));
     if (u.hiddenNorm)
       g = hiddenNorm.pull(g);
-    Matrix x = isAttention ? pullAttention(g, squareIn) : pullHidden(g, squareIn);
+    Matrix x = isAttention ? pullAttention(g, squares) : pullHidden(g, squares);
     return u.inputNorm ? inNorm.pull(x) : x;
   }
 
@@ -216,16 +224,17 @@ private:
     return h;
   }
 
-  Matrix pullHidden(const Matrix &g, double &squareIn) {
+  Matrix pullHidden(const Matrix &g, Squares &squares) {
     Matrix inner = g;
     for (size_t i = 0; i < g.data.size(); ++i)
       inner.data[i] *= slopes.data[i] * (u.branch == Branch::glu ? up.data[i] : 1);
-    squareIn = gradientSquare(input, inner);
+    squares.in = gradientSquare(input, inner);
     Matrix x = product(inner, transposed(wIn));
     if (u.branch == Branch::glu) {
       Matrix outer = g;
       for (size_t i = 0; i < g.data.size(); ++i)
         outer.data[i] *= gate.data[i];
+      squares.up = gradientSquare(input, outer);
       x.add(1, product(outer, transposed(wUp)));
     }
     return x;
@@ -233,8 +242,8 @@ private:
 
   Matrix attend() {
     queries = product(input, wQ);
-    keys = product(input, wK);
-    values = product(input, wIn);
+    keys = product(u.memory ? memory : input, wK);
+    values = product(u.memory ? memory : input, wIn);
     int64_t size = static_cast<int64_t>(u.headSize), n = input.rows;
     Matrix y(n, input.cols);
     weights.clear();
@@ -243,7 +252,7 @@ private:
       for (int64_t i = 0; i < n; ++i) {
         float sum = 0;
         for (int64_t j = 0; j < n; ++j) {
-          bool seen = !u.causal || j <= i;
+          bool seen = !u.causal || u.memory || j <= i;
           a.row(i)[j] = seen ? std::exp(static_cast<float>(u.scale) * a.row(i)[j]) : 0;
           sum += a.row(i)[j];
         }
@@ -256,7 +265,7 @@ private:
     return y;
   }
 
-  Matrix pullAttention(const Matrix &g, double &squareIn) {
+  Matrix pullAttention(const Matrix &g, Squares &squares) {
     int64_t size = static_cast<int64_t>(u.headSize), n = input.rows;
     Matrix gQ(n, g.cols), gK(n, g.cols), gV(n, g.cols);
     for (int64_t first = 0, head = 0; first < g.cols; first += size, ++head) {
@@ -274,9 +283,11 @@ private:
       setColumns(gQ, first, product(s, columns(keys, first, size)));
       setColumns(gK, first, product(transposed(s), columns(queries, first, size)));
     }
-    squareIn = gradientSquare(input, gV);
-    Matrix x = product(gV, transposed(wIn));
-    x.add(1, product(gQ, transposed(wQ)));
+    squares.in = gradientSquare(u.memory ? memory : input, gV);
+    Matrix x = product(gQ, transposed(wQ));
+    if (u.memory)
+      return x;
+    x.add(1, product(gV, transposed(wIn)));
     x.add(1, product(gK, transposed(wK)));
     return x;
   }
@@ -285,6 +296,7 @@ private:
   double eps;
   bool isAttention;
   Matrix wIn, wOut, wQ, wK, wUp;
+  Matrix memory;
   NormState inNorm, hiddenNorm, outNorm;
   Matrix input, hidden, before, slopes, gate, up, queries, keys, values;
   std::vector<Matrix> weights;
@@ -307,6 +319,7 @@ inline void simulateOnce(const MeanFieldModel &model, std::mt19937_64 &random, d
                          Measured &m) {
   size_t steps = model.steps.size();
   Matrix x = gaussian(model.tokens, model.width, model.q0, random);
+  Matrix memory = gaussian(model.tokens, model.width, 1, random);
   std::vector<std::vector<SimulatedBranch>> branches(steps);
   std::vector<NormState> post(steps);
   auto note = [&](size_t k) {
@@ -321,7 +334,7 @@ inline void simulateOnce(const MeanFieldModel &model, std::mt19937_64 &random, d
     y.times(static_cast<float>(step.skip));
     for (const MeanFieldUpdate &u : step.updates) {
       branches[k].emplace_back(u, model.width, step.eps, random);
-      y.add(static_cast<float>(u.dt), branches[k].back().run(x));
+      y.add(static_cast<float>(u.dt), branches[k].back().run(x, memory));
     }
     if (step.postNorm) {
       post[k] = NormState(y, step.eps, step.postGain);
@@ -334,6 +347,7 @@ inline void simulateOnce(const MeanFieldModel &model, std::mt19937_64 &random, d
   if (model.finalNorm)
     g = NormState(x, model.eps, 1).pull(g);
   m.gradient[steps] += share * meanSquare(g);
+  double unit = model.headVariance * static_cast<double>(model.tokens * model.width * model.width);
   for (size_t k = steps; k-- > 0;) {
     const MeanFieldStep &step = model.steps[k];
     if (step.postNorm)
@@ -343,10 +357,11 @@ inline void simulateOnce(const MeanFieldModel &model, std::mt19937_64 &random, d
     for (size_t j = 0; j < step.updates.size(); ++j) {
       Matrix scaled = g;
       scaled.times(static_cast<float>(step.updates[j].dt));
-      double in = 0, out = 0;
-      before.add(1, branches[k][j].pull(scaled, in, out));
-      m.weightIn[k] += j == 0 ? share * in : 0;
-      m.weightOut[k] += j == 0 ? share * out : 0;
+      Squares squares;
+      before.add(1, branches[k][j].pull(scaled, squares));
+      m.weightIn[k] += j == 0 ? share * squares.in : 0;
+      m.weightOut[k] += j == 0 ? share * squares.out : 0;
+      m.updateBound += share * (squares.in + squares.up + squares.out) / unit;
     }
     g = before;
     m.gradient[k] += share * meanSquare(g);

@@ -86,7 +86,8 @@ TEST_P(TableTest, s108ProfileAndRankClassesOfTheTable) {
   EXPECT_EQ(gradient.profile.size(), 12u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, TableTest, testing::Range(0, 8));
+INSTANTIATE_TEST_SUITE_P(Architectures, TableTest, testing::Range(0, 8),
+                         [](const auto &info) { return rows()[info.param].kind; });
 
 TEST(InitProfile, s87NormFreeIsPredictedBadAndDeepnormOk) {
   InitProfile none = measure(12, xavierOf("none")), deep = measure(12, xavierOf("deepnorm"));
