@@ -37,7 +37,7 @@ Value Elaborator::call(const ast::Expr &expr, const ast::Call &node, const CallS
     return {};
   }
   CallScope named = scope;
-  if (named.kind == CallScope::Kind::Callee)
+  if (named.kind == CallScope::Kind::Callee || named.kind == CallScope::Kind::Step)
     named.name = node.callee->name() ? *node.callee->name() : function->name;
   return callFunction(*function, std::move(args), expr.location, named);
 }
@@ -203,7 +203,8 @@ Value Elaborator::callDef(const Function &function, std::vector<Argument> args, 
     return {};
   Frame callee(function.decl, at);
   std::string scopeName;
-  if (scope.kind == CallScope::Kind::None) {
+  if (scope.kind == CallScope::Kind::None ||
+      (scope.kind == CallScope::Kind::Step && function.isBlock())) {
     callee.path = frame->path;
     callee.taken = frame->taken;
   } else {

@@ -63,16 +63,9 @@ bool Elaborator::bindModel(Frame &callee, std::vector<ModelArgument> &args, Loca
 }
 
 namespace {
-/// A def of (x, l, ...), as against a norm or a layer of x alone.
-bool isBlock(const Function &function) {
-  return function.decl &&
-         llvm::count_if(function.decl->sig->formals,
-                        [](const ast::Formal &formal) { return !formal.init; }) >= 2;
-}
-
 /// Whether a block takes `name` as a further, defaulted argument.
 bool takes(const Function &function, const std::string &name) {
-  return isBlock(function) &&
+  return function.isBlock() &&
          llvm::any_of(function.decl->sig->formals, [&](const ast::Formal &formal) {
            return formal.init && formal.name.text == name;
          });
@@ -125,7 +118,7 @@ void Elaborator::passRest(Frame &callee, std::vector<ModelArgument> args) {
   std::vector<std::string> names, blocks;
   for (const auto &[name, binding] : callee.scopes.front()) {
     names.push_back(name);
-    if (const Function *function = binding.value.as<Function>(); function && isBlock(*function)) {
+    if (const Function *function = binding.value.as<Function>(); function && function->isBlock()) {
       blocks.push_back(function->name);
       for (const ast::Formal &formal : function->decl->sig->formals)
         if (formal.init)

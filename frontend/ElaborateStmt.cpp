@@ -12,6 +12,9 @@ void Elaborator::runBody(const ast::Body &body) {
     if (stopped() || frame->returned)
       return;
     runStmt(*stmt);
+    if (stmt->as<ast::Return>() && stmt != body.stmts.back())
+      error((&stmt)[1]->location, "nothing behind 'return' is ever reached")
+          .note(stmt->location, "'return' is here");
   }
 }
 
@@ -37,7 +40,7 @@ void Elaborator::assign(const ast::Assign &node) {
 
 void Elaborator::step(const ast::Stmt &stmt, const ast::Step &node) {
   Binding *binding = findStream(node.stream);
-  const Value next = evaluate(node.value, {CallScope::Kind::None});
+  const Value next = evaluate(node.value, {CallScope::Kind::Step});
   // After an error the stream keeps its value: what follows is judged by its shape.
   if (!binding || binding->value.isPoison() || next.isPoison())
     return;

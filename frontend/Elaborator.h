@@ -18,6 +18,13 @@ struct Binding {
 };
 using Scope = std::map<std::string, Binding, std::less<>>;
 
+/// The scope a call gets in parameter paths: the name of what it calls, or of the value that it is.
+/// A call of a block that is a whole step adds none.
+struct CallScope {
+  enum class Kind { Callee, Named, Step, None } kind = Kind::Callee;
+  std::string name = {};
+};
+
 /// One model or def being expanded.
 struct Frame {
   Frame(const ast::Decl *decl, Location call) : decl(decl), call(call) {}
@@ -48,12 +55,6 @@ struct ModelArgument {
   std::optional<Value> value;
   ast::ExprPtr expr;
   bool isOptional = false; // dropped where nobody takes it
-};
-
-/// The scope a call gets in parameter paths.
-struct CallScope {
-  enum class Kind { Callee, Named, None } kind = Kind::Callee;
-  std::string name = {};
 };
 
 /// A maximal row of layers that is elaborated together.

@@ -3,6 +3,11 @@
 
 namespace lnx::spec {
 
+bool Function::isBlock() const {
+  return decl && llvm::count_if(decl->sig->formals,
+                                [](const ast::Formal &formal) { return !formal.init; }) >= 2;
+}
+
 bool Tensor::isIds() const {
   return mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType().isInteger();
 }

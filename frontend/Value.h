@@ -37,6 +37,9 @@ struct Function {
   const ast::Decl *decl = nullptr;
   const Builtin *builtin = nullptr;
   std::shared_ptr<const std::vector<NamedValue>> extras;
+
+  /// A def of (x, l, ...), as against a norm or a layer of x alone.
+  bool isBlock() const;
 };
 
 class Value {

@@ -57,6 +57,18 @@ TEST(ElaborateErrors, NamedTwice) {
             "help: to update a stream write 'y <- ...'\n");
 }
 
+TEST(ElaborateErrors, BehindReturn) {
+  EXPECT_EQ(messagesOf("model m(width = 4) {\n"
+                       "  param E : [10, width] ~ ones\n"
+                       "  return E[tokens] @ transpose(E)\n"
+                       "  check wellposed\n"
+                       "}\n"),
+            "m.lnx:4:3: error: nothing behind 'return' is ever reached\n"
+            "      check wellposed\n"
+            "      ^~~~~~~~~~~~~~~\n"
+            "m.lnx:3:3: note: 'return' is here\n");
+}
+
 TEST(ElaborateErrors, ParamOutsideItsRepeat) {
   EXPECT_EQ(
       messagesOf("model m(depth = 3) {\n"
@@ -293,10 +305,11 @@ TEST(Elaborate, StacksOfADefCalledTwice) {
   std::vector<std::string> scopes;
   for (mlir::lnx::RepeatOp op : twice.all<mlir::lnx::RepeatOp>())
     scopes.push_back(op.getScope().str());
-  EXPECT_EQ(scopes, (std::vector<std::string>{"", "x"}));
+  EXPECT_EQ(scopes, (std::vector<std::string>{"stack", "stack2"}));
   Elaborated nested(stack + start +
                     "  repeat l in 1..3 {\n    x <- stack(x)\n    x <- stack(x)\n  }\n"
                     "  return x\n}\n");
-  EXPECT_EQ(nested.paths(), (std::vector<std::string>{"E", "1.w", "2.w", "x.1.w", "x.2.w"}));
+  EXPECT_EQ(nested.paths(),
+            (std::vector<std::string>{"E", "stack.1.w", "stack.2.w", "stack2.1.w", "stack2.2.w"}));
 }
 } // namespace

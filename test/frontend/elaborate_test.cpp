@@ -178,7 +178,7 @@ TEST(Elaborate, InnerRepeatsAreWrittenOut) {
 TEST(Elaborate, ScopesOfCalls) {
   Elaborated model(block("  gate = linear(x, 8)\n  x <- linear(x, 8) + linear(gate, 8)\n"
                          "  x <- layernorm(x)"));
-  for (const char *path : {"gate.W", "linear.W", "linear2.W", "g", "b"})
+  for (const char *path : {"gate.W", "linear.W", "linear2.W", "layernorm.g", "layernorm.b"})
     EXPECT_TRUE(model.param(path)) << path;
 }
 
