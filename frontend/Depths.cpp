@@ -5,6 +5,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <compare>
+
 namespace lnx {
 namespace {
 namespace ir = ::mlir::lnx;
@@ -37,21 +39,26 @@ public:
       : file(file), options(options), context(*module.getContext()), layers(layersOf(module)),
         depths(depthsOf(module)) {}
 
-  /// Null when the model cannot have this many layers.
+  /// Null when the model cannot have this depth.
   mlir::OwningOpRef<mlir::ModuleOp> operator()(int64_t wanted) const {
-    if (layers < 1 || wanted < 1 || depths.empty())
+    int64_t deepest = 0;
+    for (const auto &[name, value] : depths)
+      deepest = std::max(deepest, value);
+    if (deepest < 1 || wanted < 1)
       return {};
     ElaborateOptions changed = options;
     for (const auto &[name, value] : depths) {
       std::erase_if(changed.settings, [&](const auto &setting) { return setting.first == name; });
       int64_t product = 0;
-      if (llvm::MulOverflow(value, wanted, product) || product % layers != 0)
+      if (llvm::MulOverflow(value, wanted, product))
         return {};
-      changed.settings.emplace_back(name, std::to_string(product / layers));
+      const int64_t rounded = product / deepest + (product % deepest * 2 >= deepest ? 1 : 0);
+      changed.settings.emplace_back(name, std::to_string(std::max<int64_t>(1, rounded)));
     }
     Diagnostics silent;
     mlir::OwningOpRef<mlir::ModuleOp> module = elaborate(file, changed, context, silent);
-    if (!module || layersOf(*module) != wanted)
+    // A setting of that name need not be what the layers are counted by.
+    if (!module || (layersOf(*module) <=> layers) != (wanted <=> deepest))
       return {};
     return module;
   }

@@ -8,10 +8,10 @@
 
 namespace lnx {
 
-/// The same model with another number of layers, of all stacks together; null for a number that it
-/// cannot have. `module` is what `elaborate(file, options, ...)` gave; the others have to outlive
-/// what is returned.
-std::function<mlir::OwningOpRef<mlir::ModuleOp>(int64_t layers)>
+/// The same model with `depth` set to another number; with several stacks (N and M), the deepest
+/// has this depth and the others keep their share. Null where the model cannot have it. `module` is
+/// what `elaborate(file, options, ...)` gave; the others have to outlive what is returned.
+std::function<mlir::OwningOpRef<mlir::ModuleOp>(int64_t depth)>
 atOtherDepths(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &options);
 
 } // namespace lnx

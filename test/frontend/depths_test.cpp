@@ -21,10 +21,10 @@ struct Deep {
       : file(parse(std::make_shared<const Source>("m.lnx", text), diagnostics)),
         options(std::move(given)), module(elaborate(*file, options, context, diagnostics)) {}
 
-  /// The count of each repeat at this many layers; nothing where there is no such model.
-  std::vector<uint64_t> at(int64_t layers) {
+  /// The count of each repeat at this depth; nothing where there is no such model.
+  std::vector<uint64_t> at(int64_t depth) {
     std::vector<uint64_t> counts;
-    if (auto other = atOtherDepths(*module, *file, options)(layers))
+    if (auto other = atOtherDepths(*module, *file, options)(depth))
       other->walk([&](mlir::lnx::RepeatOp repeat) { counts.push_back(repeat.getCount()); });
     return counts;
   }
@@ -50,8 +50,30 @@ TEST(DepthsTest, RunsOfAStackKeepTheirShare) {
 
 TEST(DepthsTest, EncoderAndDecoderGrowTogether) {
   Deep model("model m = encdec(N = 2, M = 4)");
-  EXPECT_EQ(model.at(12), (Counts{4, 8}));
-  EXPECT_EQ(model.at(7), Counts{}); // would be 2.33 and 4.67
+  EXPECT_EQ(model.at(8), (Counts{4, 8}));
+  EXPECT_EQ(model.at(9), (Counts{5, 9}));
+  EXPECT_EQ(model.at(1), (Counts{1, 1}));
+}
+
+TEST(DepthsTest, LayersBesideTheStackStay) {
+  const char *const text = "model m(depth = 4, vocab = 9) {\n"
+                           "  param E : [vocab, 4] ~ normal(1)\n"
+                           "  x = E[tokens]\n"
+                           "  repeat l in 1..2 { x <- x + mlp(x) }\n"
+                           "  repeat l in 1..depth { x <- x + mlp(x) }\n"
+                           "  return x @ transpose(E)\n"
+                           "}\n";
+  EXPECT_EQ(Deep(text).at(6), (Counts{2, 6}));
+}
+
+TEST(DepthsTest, ADepthThatCountsNoLayersIsNone) {
+  const char *const text = "model m(depth = 4, vocab = 9) {\n"
+                           "  param E : [vocab, depth] ~ normal(1)\n"
+                           "  x = E[tokens]\n"
+                           "  repeat l in 1..2 { x <- x + mlp(x) }\n"
+                           "  return x @ transpose(E)\n"
+                           "}\n";
+  EXPECT_EQ(Deep(text).at(6), Counts{});
 }
 
 TEST(DepthsTest, AModelOfOneDepthHasNoOther) {
