@@ -259,8 +259,8 @@ std::string Writer::logits(const std::string &x) {
 
 RandomModel Writer::write() {
   heads = number({1, 2, 2, 3, 4, 4, 6});
-  size = number({4, 5, 8, 9, 10, 13, 16});
-  if (heads * size > 64)
+  size = number({4, 5, 8, 9, 10, 13, 16, 33});
+  if (heads * size > 80)
     size = number({4, 5, 8, 10});
   depth = 1 + below(4);
   streams = chance(20) ? 2 + below(2) : 0;
@@ -268,6 +268,11 @@ RandomModel Writer::write() {
   model.vocabulary = number({11, 16, 29, 61, 97});
   model.batch = 1 + below(3);
   model.time = number({1, 2, 5, 8, 13, 16, 17, 33});
+  if (chance(8)) { // more than one block of keys, and of rows of the head
+    model.time = number({65, 70, 129});
+    model.vocabulary = chance(50) ? 5001 : 97;
+    depth = 1;
+  }
   const std::string width = std::to_string(heads * size), v = std::to_string(model.vocabulary);
   defs = ownDefs;
   block("first_block", streams != 0);
