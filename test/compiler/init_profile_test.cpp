@@ -165,6 +165,14 @@ TEST(InitProfile, s87ModelsOfOneDepthHaveNumbersButNoClass) {
   EXPECT_FALSE(measureInit(6, only).has_value());
 }
 
+TEST(InitProfile, s87ModelsWithoutLayersAreSteady) {
+  for (const Verdict &v : initVerdicts(measure(0, [](int64_t) { return MeanFieldModel(); }))) {
+    EXPECT_EQ(v.word, Word::predictedOk) << v.property;
+    EXPECT_TRUE(std::isfinite(*v.number)) << v.property;
+    EXPECT_EQ(v.growth, "bounded") << v.property;
+  }
+}
+
 // About 10 ms each where this was written; the limit only catches a loop over all layers.
 TEST(InitProfile, s87TimeDoesNotGrowWithDepth) {
   for (int64_t depth : {1000, 100000}) {

@@ -84,6 +84,21 @@ TEST(MeanField, s105LayerNormScalingAddsAHarmonicSum) {
   EXPECT_NEAR(p.gradient.front(), std::sqrt(q / .5), 1e-12 * q);
 }
 
+TEST(MeanField, s102DropoutScalesAnUpdatesOwnVarianceAndItsGradient) {
+  MeanFieldUpdate u = identityBranch(.5, .8);
+  u.dropout = .2;
+  MeanFieldProfile p = predict(homogeneous("none", 10, u));
+  EXPECT_NEAR(p.q.back(), std::pow(1.5, 10), 1e-9);
+  EXPECT_NEAR(p.gradient.front(), std::pow(1.5, 5), 1e-9);
+  // Different tokens drop different features, so they stay as alike as their means were.
+  u.dropout = .5;
+  MeanFieldModel alike = homogeneous("none", 1, u);
+  alike.tokens = 8;
+  alike.rho0 = 1;
+  EXPECT_NEAR(predict(alike).rho.back(), 1.4 / 1.8, 1e-12);
+  EXPECT_NEAR(predictScalar(alike).rho.back(), 1.4 / 1.8, 1e-12);
+}
+
 TEST(MeanField, s105DeepnormRatioTendsToOne) {
   double before = 1;
   for (int64_t depth : {6, 24, 96, 384}) {
