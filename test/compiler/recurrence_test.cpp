@@ -29,6 +29,13 @@ TEST(S14, numbersAreRoundedUp) {
   }
 }
 
+// A step below the rounding of the stream is lost by doubles every time, not by the bound.
+TEST(S14, lostStepsAreCounted) {
+  Recurrence r = recurrence([](double, double) { return Layers{step(1e-16)}; });
+  EXPECT_GE(r.evaluate(100000, 1), 1 + 1e-11);
+  EXPECT_LE(r.evaluate(100000, 1), 1 + 1e-9);
+}
+
 TEST(S47, overflowIsInfinity) {
   Recurrence squares = recurrence([](double, double) { return Layers{{1, 0, 1, 0}}; });
   EXPECT_LT(squares.evaluate(5, 1), 1e15);
@@ -96,6 +103,8 @@ TEST(S48, contraction) {
   // B that grows is followed, and what vanishes beside A does not disturb.
   EXPECT_EQ(classOf([](double, double N) { return Layers{{0.9, std::sqrt(N), 0, 0}}; }),
             "power(1/2)");
+  EXPECT_EQ(classOf([](double l, double N) { return Layers{{0.9, std::sqrt(N) / l, 0, 0}}; }),
+            "power(1/2)");
   EXPECT_EQ(classOf([](double, double N) { return Layers{{0.9, 1, 0, 3 / N}}; }), "bounded");
   EXPECT_EQ(classOf([](double, double) { return Layers{{0.9, 1, 0, 0.2}}; }), "exponential");
 }
@@ -130,6 +139,11 @@ TEST(S48, resetBoundsWhatComesBefore) {
             "power(1/2)");
   EXPECT_EQ(classOf([](double, double N) { return Layers{postNorm(std::sqrt(N)), {1, 0, 1, 0}}; }),
             "linear");
+}
+
+// A norm does not forget a quadratic branch in the same step.
+TEST(S48, squareWithoutSkip) {
+  EXPECT_EQ(classOf([](double, double) { return Layers{{0, 1, 0.5, 0}}; }), "double_exponential");
 }
 
 // prod A ~ (N/l)^c multiplies the B of layer l only.
@@ -258,6 +272,20 @@ TEST(S50, stepsAroundTheLayers) {
     EXPECT_EQ(surrounded(harmonic, {step(HUGE_VAL), {}}, {}).growth(depth).print(), "unbounded");
   }
   EXPECT_EQ(surrounded(mixed(0.25), norm, jump).growth(12).print(), "linear");
+}
+
+// What only some depths show is enough to say nothing: a last layer at odd depths, 3e-9 at one
+// depth.
+TEST(S51, everyDepthCounts) {
+  auto isUnknown = [](const Layer &layer) {
+    return recurrence(layer).growth(48).kind() == Growth::Kind::unknown;
+  };
+  EXPECT_TRUE(isUnknown(
+      [](double l, double N) { return Layers{step(l == N && std::fmod(N, 2) == 1 ? 7 : 1)}; }));
+  EXPECT_TRUE(isUnknown([](double, double N) { return Layers{step(N == 96 ? 1 + 3e-9 : 1)}; }));
+  EXPECT_TRUE(isUnknown(
+      [](double l, double N) { return Layers{step(N == 145 && l == 77 ? 1 + 1e-8 : 1)}; }));
+  EXPECT_FALSE(isUnknown([](double, double) { return Layers{step(1)}; }));
 }
 
 // Layers with different numbers of updates are not lined up by guessing.
