@@ -48,10 +48,27 @@ static LogicalResult checkSegment(Operation *op, StringRef arena, int64_t segmen
   return success();
 }
 
+// Layers of a stack of rows lie apart, so nothing but the slices of a repeat reads it.
+static LogicalResult checkStacks(Operation *op) {
+  if (isa<YieldOp>(op) || op->getParentOfType<GroupOp>())
+    return success();
+  unsigned end = op->getNumOperands();
+  if (auto repeat = dyn_cast<RepeatOp>(op))
+    end = repeat.getCarries().size();
+  for (Value operand : op->getOperands().take_front(end)) {
+    auto tensor = dyn_cast<RankedTensorType>(operand.getType());
+    if (tensor && !tensor.hasStaticShape() && !tensor.isDynamicDim(0))
+      return op->emitOpError("reads the stack ") << tensor << " as a whole";
+  }
+  return success();
+}
+
 LogicalResult EntryLowering::checkEntry() {
   if (failed(checkSignature(source)))
     return failure();
   WalkResult result = source.walk([&](Operation *op) -> WalkResult {
+    if (failed(checkStacks(op)))
+      return failure();
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](GetOp get) {
           return checkParameter(op, get.getParameterAttr(), get.getResult().getType(),

@@ -261,8 +261,14 @@ void EntryLowering::bindResults(RunningRepeat &repeat) {
     int64_t last = isStacked ? (op.getReverse() ? 0 : op.getCount()) : op.getCount() % 2;
     buffers[result] = viewSlot(carry.slots, index(last), cast<RankedTensorType>(result.getType()));
   }
-  for (auto [result, stack] : llvm::zip_equal(op.getStackResults(), repeat.stacks))
+  for (auto [result, stack] : llvm::zip_equal(op.getStackResults(), repeat.stacks)) {
     stacks[result] = stack;
+    auto type = cast<RankedTensorType>(result.getType());
+    if (!type.hasStaticShape())
+      continue;
+    Value start = arith::MulIOp::create(builder, loc, stack.slotBytes, index(stack.first));
+    buffers[result] = viewBytes(stack.bytes, start, type);
+  }
 }
 
 LogicalResult EntryLowering::lowerRepeat(RepeatOp repeat) {

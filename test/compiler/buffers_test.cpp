@@ -134,6 +134,19 @@ TEST_F(BuffersTest, StackedWithoutWork) {
     })");
 }
 
+// Fixed values of all layers are one tensor behind the repeat.
+TEST_F(BuffersTest, StackOfFixedValues) {
+  run(R"(%r:2 = lnx.repeat %l first 1 count $COUNT $REVERSE scope "" carries(%c = %x : tensor<?x4xf32>)
+        stacks(tensor<$COUNTx4xf32>) {
+      %b = lnx.get @b at %l : tensor<4xf32>
+      %e = lnx.exp %b : tensor<4xf32>
+      %t = lnx.mul %c, %e : tensor<?x4xf32>, tensor<4xf32>
+      lnx.yield %t, %e : tensor<?x4xf32>, tensor<4xf32>
+    }
+    %all = lnx.sum_rows %r#1 : tensor<$COUNTx4xf32>
+    %y = lnx.add %r#0, %all : tensor<?x4xf32>, tensor<4xf32>)");
+}
+
 // One value is a gradient of two parameters and is used once more.
 TEST_F(BuffersTest, SharedGradient) {
   run(R"(%s = lnx.sum_rows %x : tensor<?x4xf32>

@@ -201,6 +201,24 @@ func.func @bad(%x: tensor<?xi32>) -> (tensor<f32>, tensor<f32>) attributes {lnx.
   return %a, %a : tensor<f32>, tensor<f32>
 }
 
+// -----
+// CHECK: error: 'lnx.group' op reads the stack 'tensor<2x?x8xf32>' as a whole
+lnx.parameter @E "E" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<4x8xf32>
+func.func @bad(%tokens: tensor<?xi32>) attributes {lnx.entry} {
+  %e = lnx.get @E : tensor<4x8xf32>
+  %x = lnx.group library(%t = %e : tensor<4x8xf32>, %i = %tokens : tensor<?xi32>) -> (tensor<?x8xf32>) {
+    %g = lnx.gather %t, %i : tensor<4x8xf32>, tensor<?xi32>
+    lnx.yield %g : tensor<?x8xf32>
+  }
+  %r:2 = lnx.repeat %l first 1 count 2 scope "" carries(%c = %x : tensor<?x8xf32>) stacks(tensor<2x?x8xf32>) {
+    lnx.yield %c, %c : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+  %s = lnx.group rows(%a = %r#1 : tensor<2x?x8xf32>) -> (tensor<2x?x8xf32>) {
+    lnx.yield %a : tensor<2x?x8xf32>
+  }
+  return
+}
+
 //--- slice.mlir
 // CHECK: error: 'lnx.repeat' op slices a value that no repeat has stacked
 lnx.parameter @S "S" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<2x4x8xf32>
