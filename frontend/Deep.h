@@ -1,5 +1,5 @@
 // Deep: runs work that recurses over user input on a stack that is large enough for it.
-// 64 MiB, whatever the caller's thread has (robustness.md, limits).
+// 64 MiB, whatever the caller's thread has (docs/decisions/0002, limits).
 #pragma once
 
 #include "llvm/ADT/STLFunctionalExtras.h"

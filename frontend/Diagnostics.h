@@ -58,7 +58,6 @@ public:
 
   /// The source, or null for a place in C++ and for nowhere.
   const Source *source() const { return text; }
-  bool isEmbedded() const { return cxxFile != nullptr; }
   explicit operator bool() const { return text || cxxFile; }
   /// Byte offsets; only with a source.
   uint32_t begin() const { return first; }
@@ -116,7 +115,7 @@ public:
   /// Keeps `source` alive as long as the messages that point into it.
   void retain(SourcePtr source) { sources.push_back(std::move(source)); }
 
-  /// All messages in the form of design.md section 4, each line ended.
+  /// All messages in the form of docs/language.md, Messages, each line ended.
   std::string render() const;
 
 private:

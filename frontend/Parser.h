@@ -1,4 +1,4 @@
-// Parser: text to AST, by recursive descent over the grammar of design.md section 4.
+// Parser: text to AST, by recursive descent over the grammar of docs/language.md.
 // Reports every error it can recover from, at most twenty, and never crashes on any bytes.
 #pragma once
 

@@ -120,7 +120,7 @@ typedef struct lnx_program {
   /* Of attention's products, for each (row, time) pair before causal halving. */
   int64_t attend_flops_per_pair;
   const char *name; /* of the model */
-  const char *spec; /* the elaborated specification as text, for `lnx report` */
+  const char *spec; /* the elaborated specification as text */
   uint64_t spec_hash;
   const char *cpu; /* CPU the code was generated for, such as "x86-64-v3" */
 } lnx_program;
