@@ -37,8 +37,8 @@ def violation(path, include):
     elif folder == "frontend":
         if ours == "compiler" and include not in COMPILER_PUBLIC:
             return "of the compiler the frontend sees only compiler/Compiler.h and compiler/Verify.h"
-        if ours == "runtime" and not include.startswith("runtime/train/"):
-            return "the frontend sees public runtime headers and runtime/train only"
+        if ours == "runtime":
+            return "the frontend sees public runtime headers only"
     elif folder == "examples":
         if not (PUBLIC.match(include) or ours is None) or LLVM.match(include):
             return "examples see public headers only"
@@ -100,6 +100,7 @@ def self_test():
     planted = [("dialect/X.cpp", "compiler/Compiler.h"), ("runtime/X.cpp", "llvm/ADT/ArrayRef.h"),
                ("compiler/X.cpp", "lnx/runtime.h"), ("frontend/X.cpp", "compiler/Passes.h"),
                ("frontend/X.cpp", "compiler/stability/Growth.h"),
+               ("frontend/X.cpp", "runtime/train/MappedFile.h"),
                ("examples/x.cpp", "mlir/IR/Value.h"), ("runtime/X.cpp", "frontend/Ast.h")]
     missed = [p for p in planted if violation(*p) is None]
     if len(primitives()) < 20 or not names_primitive("if (isa<AddOp, MatmulOp>(op))", primitives()):
