@@ -170,6 +170,15 @@ TEST(MeanField, s92UpdateBoundHasItsClosedForms) {
   }
 }
 
+TEST(MeanField, s92GatedUnitsCountThreeMatrices) {
+  MeanFieldUpdate u = identityBranch();
+  u.branch = Branch::glu;
+  EXPECT_NEAR(predict(homogeneous("post", 1, u)).updateBound, 1.5, 1e-12);
+  EXPECT_NEAR(predictScalar(homogeneous("post", 1, u)).updateBound, 1.5, 1e-12);
+  // Degree two: its gradient is twice its variance.
+  EXPECT_NEAR(predict(homogeneous("none", 1, u)).gradient.front(), std::sqrt(3), 1e-12);
+}
+
 TEST(MeanField, s93AdminShareHasItsClosedForms) {
   auto share = [](const char *kind, int64_t n) {
     return predict(homogeneous(kind, 2 * n, identityBranch())).admin;
