@@ -144,6 +144,7 @@ Abstract Abstract::number(Series value) {
   Series size = value.map([](double v) { return std::abs(v); });
   x.whole = x.part = x.across = x.peak = Bound::constant(size);
   x.partSize = 1;
+  x.initial = value;
   x.low = std::move(value);
   x.isFixed = x.isNumber = true;
   return x;
@@ -196,13 +197,23 @@ Bound lnx::partOf(const Abstract &x, Type type, int64_t size) {
   return part;
 }
 
-// Blocks of the result's last axis. Repeating entries changes no other bound.
-static Abstract broadcastTo(const Abstract &x, Type from, Type to) {
+// Blocks of `size` features, a part of the result's last axis. Repeating entries changes no other
+// bound.
+static Abstract broadcastTo(const Abstract &x, Type from, Type to, int64_t size) {
   Abstract result = x;
-  int64_t size = lastOf(to);
-  result.part = lastOf(from) == 1 && size > 1 ? x.peak : partOf(x, from, size);
+  result.part = lastOf(from) == 1 && lastOf(to) > 1 ? x.peak : partOf(x, from, size);
   result.partSize = size;
   return result;
+}
+
+// The last axis, or the heads that one of the two is known by.
+static int64_t blockOf(const Abstract &x, const Abstract &y, Type type) {
+  int64_t size = lastOf(type);
+  if (size == countOf(type))
+    for (const Abstract *operand : {&x, &y})
+      if (!operand->isFixed && operand->partSize > 1 && size % operand->partSize == 0)
+        return operand->partSize;
+  return size;
 }
 
 static void tighten(Abstract &x) {
@@ -216,7 +227,8 @@ Abstract lnx::sumOf(const Abstract &left, Type xType, const Abstract &right, Typ
                     Type type) {
   if (left.isNumber && right.isNumber)
     return Abstract::number(left.low + right.low);
-  Abstract x = broadcastTo(left, xType, type), y = broadcastTo(right, yType, type);
+  int64_t block = blockOf(left, right, type);
+  Abstract x = broadcastTo(left, xType, type, block), y = broadcastTo(right, yType, type, block);
   Abstract result = join({x, y});
   result.whole = x.whole + y.whole;
   result.part = x.part + y.part;
@@ -231,6 +243,13 @@ Abstract lnx::sumOf(const Abstract &left, Type xType, const Abstract &right, Typ
       for (auto &entry : result.degrees)
         if (llvm::is_contained(matrix->last, entry.first))
           entry.second = matrix->degreeIn(entry.first);
+  result.initial = x.initial + y.initial;
+  result.branches = x.branches;
+  llvm::append_range(result.branches, y.branches);
+  result.isNormed = x.isNormed || y.isNormed;
+  result.isPost = (x.isPost && y.isFixed) || (y.isPost && x.isFixed);
+  result.inputScale = x.isFixed ? y.inputScale : x.inputScale;
+  result.initialSkip = x.initialSkip + y.initialSkip;
   result.hasSkip = x.hasSkip || y.hasSkip;
   result.skip = x.skip + y.skip;
   result.hasRest = x.hasRest || y.hasRest;
@@ -247,7 +266,8 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
                         Type type) {
   if (left.isNumber && right.isNumber)
     return Abstract::number(left.low * right.low);
-  Abstract x = broadcastTo(left, xType, type), y = broadcastTo(right, yType, type);
+  int64_t block = blockOf(left, right, type);
+  Abstract x = broadcastTo(left, xType, type, block), y = broadcastTo(right, yType, type, block);
   Abstract result = join({x, y});
   result.whole = ::productOf(x.whole, x.peak, y.whole, y.peak);
   result.part = ::productOf(x.part, x.peak, y.part, y.peak);
@@ -268,6 +288,21 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
     result.carriers.clear();
   }
   result.stream = productOfDegrees(x.wholeDegree(), y.wholeDegree());
+  result.initial = x.initial * y.initial;
+  for (const auto &[factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
+    if (!value->isFixed) {
+      result.branches = value->branches;
+      result.isNormed |= value->isNormed;
+      result.inputScale = value->inputScale;
+      if (!factor->isFixed)
+        continue;
+      Series size = factor->initial.map([](double v) { return std::abs(v); });
+      for (Branch &branch : result.branches)
+        branch.scale = branch.scale * size;
+      result.inputScale = value->inputScale * size;
+      result.initialSkip = value->initialSkip * size;
+      result.isPost = value->isPost;
+    }
   for (const auto &[factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
     if (value->hasSkip && factor->isFixed) {
       result.hasSkip = true;
@@ -302,6 +337,7 @@ Abstract lnx::quotientOf(const Abstract &x, Type xType, const Abstract &y, Type 
 Abstract lnx::negated(const Abstract &x) {
   Abstract result = x;
   result.low = x.isNumber ? x.low.map(std::negate<double>()) : Series(-infinity);
+  result.initial = x.initial.map(std::negate<double>());
   result.isFresh = result.isStream = false;
   result.norm = Abstract::Norm::none;
   return result;
@@ -349,6 +385,16 @@ Abstract lnx::normalised(const Abstract &x, Type type, bool isCentred, double rm
   result.culprit = nullptr;
   result.usesOlder = false;
   result.norm = Abstract::Norm::unit;
+  result.isNormed = true;
+  result.inputScale = rms;
+  result.isPost = x.hasSkip && x.hasRest;
+  if (!result.isPost)
+    result.initialSkip = 0.0;
+  if (!result.isPost)
+    for (Branch &branch : result.branches) {
+      branch.hasOutputNorm = true;
+      branch.scale = rms;
+    }
   auto scaleFree = [](Degree d) { return d.isPure() ? Degree() : Degree::none(); };
   result.stream = scaleFree(x.wholeDegree());
   mapDegrees(result, scaleFree);
@@ -375,6 +421,8 @@ Abstract lnx::mixed(const Abstract &weights, const Abstract &x, Type type) {
   result.hasSkip = x.hasSkip;
   result.hasRest = x.hasRest;
   result.skip = weights.rowSum * x.skip;
+  result.initialSkip = x.initialSkip;
+  result.branches = x.branches;
   tighten(result);
   return result;
 }

@@ -9,6 +9,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include <limits>
 #include <optional>
+#include <vector>
 
 namespace mlir::lnx {
 
@@ -67,6 +68,15 @@ struct Degree {
 Degree sumOfDegrees(Degree x, Degree y);
 Degree productOfDegrees(Degree x, Degree y);
 
+/// One projection of an update at initialisation, with gains s = fan_in Var(W) (S90).
+struct Branch {
+  Series scale = 1.0;      ///< numbers that multiply the update: dt
+  Series in, out;          ///< of the last two products; `in` is 0 where there is one
+  Series inputScale = 1.0; ///< numbers that multiply what it reads
+  bool hasInputNorm = false, hasOutputNorm = false;
+  bool isCross = false; ///< reads another stream
+};
+
 struct Abstract {
   Bound whole = Bound::top();  ///< rms over all features of a row, largest over rows
   Bound part = Bound::top();   ///< the same over blocks of `partSize` neighbouring features
@@ -90,13 +100,23 @@ struct Abstract {
   llvm::SmallVector<Value, 2> last;     ///< outputs of the last projections
 
   enum class Norm { none, unit, gained } norm = Norm::none;
-  bool isFixed = false;         ///< made of parameters and numbers only
-  bool isNumber = false;        ///< made of numbers only
-  bool isFresh = false;         ///< a projection to which no bias was added yet
-  bool isStream = false;        ///< exactly the stream
-  bool usesOlder = false;       ///< the r of its bounds stands for sizes at different steps
-  int epoch = -1;               ///< the step whose r is meant; -1: none
-  uint64_t grounds = 0;         ///< assumptions and laws its bounds rest on, a bit each
+  bool isFixed = false;   ///< made of parameters and numbers only
+  bool isNumber = false;  ///< made of numbers only
+  bool isFresh = false;   ///< a projection to which no bias was added yet
+  bool isStream = false;  ///< exactly the stream
+  bool usesOlder = false; ///< the r of its bounds stands for sizes at different steps
+  int epoch = -1;         ///< the step whose r is meant; -1: none
+  uint64_t grounds = 0;   ///< assumptions and laws its bounds rest on, a bit each
+
+  // At initialisation.
+  Series initial;               ///< of fixed tensors: a typical entry
+  Series variance;              ///< of parameters: Var(W)
+  Series initialSkip;           ///< the factor of the stream
+  Series inputScale = 1.0;      ///< of what projections read: numbers behind its norm
+  bool isNormed = false;        ///< a norm came before
+  bool isPost = false;          ///< a norm of the stream and these updates together:
+  std::vector<Branch> branches; ///< updates by their last projections
+
   std::optional<Bound> scores;  ///< of attention: largest |score|
   Operation *culprit = nullptr; ///< the first op without a bound
 

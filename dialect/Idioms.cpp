@@ -160,7 +160,12 @@ static Value matchSquare(Value value) {
 
 /// `factor` times the mean over the last axis: the value averaged, and its size.
 static Value matchMean(Value value, double &factor) {
-  value = resolve(value);
+  Product product;
+  flatten(value, /*isBelow=*/false, product, 2);
+  if (product.above.size() != 1 || !product.below.empty())
+    return {};
+  factor *= product.number;
+  value = product.above.front();
   auto reduction = dyn_cast_or_null<ReductionOpInterface>(value.getDefiningOp());
   if (!reduction || reduction.getReducedAxis() != -1 || reduction.getIdentity() != 0)
     return {};
@@ -172,8 +177,8 @@ static Value matchMean(Value value, double &factor) {
 
 /// y where `value` is y - mean(y).
 static Value matchCentred(Value value) {
-  Sum sum;
-  flatten(value, 1, sum, 3);
+  Sum sum; // one level only: y may be a sum itself
+  flatten(value, 1, sum, 1);
   if (sum.number != 0 || sum.terms.size() != 2)
     return {};
   for (int i : {0, 1}) {

@@ -43,7 +43,7 @@ Abstract Analysis::streamOf(Type type) {
   x.partSize = size;
   x.peak = x.across = Series(std::sqrt(double(size))) * Bound::stream();
   x.hasSkip = x.isStream = true;
-  x.skip = 1.0;
+  x.skip = x.initialSkip = 1.0;
   x.hasRest = false;
   x.epoch = ++epoch;
   return x;
@@ -215,14 +215,39 @@ void Analysis::runRepeat(RepeatOp op) {
 
 //===-- primitives -----------------------------------------------------------===//
 
+/// A gain has features: a number that is learned is a step, whatever it multiplies.
+static bool isGain(const Abstract &x, Type type) {
+  return x.isFixed && !x.isNumber && !getFeatures(type).empty();
+}
+
+// The idiom times its other factors, gains first.
+Abstract Analysis::scaled(Abstract x, const Normalisation &norm, Operation *place) {
+  Type type = place->getResult(0).getType();
+  SmallVector<Value> factors(norm.factors);
+  llvm::stable_sort(factors, [&](Value a, Value b) {
+    return isGain(get(a), a.getType()) > isGain(get(b), b.getType());
+  });
+  for (Value factor : factors) {
+    Abstract other = get(factor);
+    bool isGained = x.norm == Abstract::Norm::unit && isGain(other, factor.getType());
+    if (isGained) {
+      gains.insert(other.carriers.begin(), other.carriers.end());
+      assumptions.applyGain(other, place);
+    }
+    x = productOf(x, type, other, factor.getType(), type);
+    if (isGained)
+      x.norm = Abstract::Norm::gained;
+  }
+  return x;
+}
+
 // Gains and biases are what multiplies, or is added to, a normalised value (S6).
 bool Analysis::runIdiom(Operation &op) {
   Value value = op.getResult(0);
-  if (std::optional<Normalisation> norm = matchNormalisation(value);
-      norm && norm->factors.empty()) {
+  if (std::optional<Normalisation> norm = matchNormalisation(value)) {
     double q = 1 / std::sqrt(norm->q) * std::abs(norm->number);
-    Abstract x = normalised(get(norm->input), norm->input.getType(), norm->isCentred, q);
-    values[value] = std::move(x);
+    values[value] =
+        scaled(normalised(get(norm->input), norm->input.getType(), norm->isCentred, q), *norm, &op);
     return true;
   }
   if (std::optional<Value> e = matchAveraging(value)) {
@@ -254,7 +279,7 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
   if (operands.size() == 2)
     for (int i : {0, 1}) {
       Abstract &norm = operands[i], &other = operands[1 - i];
-      if (!other.isFixed || other.isNumber || norm.norm == Abstract::Norm::none)
+      if (!isGain(other, op->getOperand(1 - i).getType()) || norm.norm == Abstract::Norm::none)
         continue;
       double size = static_cast<double>(lastOf(op->getOperand(1 - i).getType()));
       if (norm.norm == Abstract::Norm::unit && matchProduct(op->getResult(0))) {

@@ -5,6 +5,7 @@
 
 #include "compiler/stability/Assumptions.h"
 #include "compiler/stability/Growth.h"
+#include "dialect/Idioms.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace mlir::lnx::stability {
@@ -71,6 +72,7 @@ private:
   void runRepeat(RepeatOp op);
   void runPrimitive(PrimitiveOpInterface op);
   bool runIdiom(Operation &op);
+  Abstract scaled(Abstract x, const Normalisation &norm, Operation *place);
   void applyLaw(LawOp law, Abstract &x, Type type);
   Abstract streamOf(Type type);
   Abstract result(int chain, Type type);

@@ -192,6 +192,19 @@ static double largestInitial(InitAttr init) {
   return init.getKind() == "normal" ? 9 * largest : largest;
 }
 
+// A typical entry, signed where all are alike, and the variance of one.
+static Series typicalInitial(InitAttr init, Series &variance) {
+  Series a(init.getA().asArrayRef()), b(init.getB().asArrayRef());
+  auto square = [](double v) { return v * v; };
+  if (init.getKind() == "normal")
+    variance = a.map(square);
+  else if (init.getKind() == "uniform")
+    variance = Series::zip(a, b, [](double x, double y) { return (y - x) * (y - x) / 12; });
+  if (init.getKind() == "const" || init.getKind() == "identity")
+    return a;
+  return variance.map([](double v) { return std::sqrt(v); });
+}
+
 static double argument(AssumeOp op, StringRef name, double otherwise) {
   DictionaryAttr arguments = op.getArgumentsAttr();
   auto number = arguments ? arguments.getAs<FloatAttr>(name) : FloatAttr();
@@ -283,6 +296,7 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
     x.culprit = op;
   }
   x.degrees = {{op.getResult(), Degree::of(1)}};
+  x.initial = typicalInitial(op.getInit(), x.variance);
   return x;
 }
 

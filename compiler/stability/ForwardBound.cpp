@@ -45,9 +45,7 @@ static Verdict boundOf(Subject &subject, Weights weights) {
   if (!isTop && !shape.isReset && !last.r0)
     verdict.missing.push_back("assume x0.rms <= ...");
   if (verdict.word == Word::proved && !shape.isReset)
-    for (const std::string &text : subject.assumptions.textOf(last.grounds))
-      if (!llvm::is_contained(verdict.assumptions, text))
-        verdict.assumptions.push_back(text);
+    subject.addStart(verdict, last);
   double peak = analysis.evaluate(chain, /*ofPeak=*/true);
   if (std::isfinite(peak))
     verdict.details.push_back("max |x| <= " + printNumber(peak));

@@ -73,7 +73,10 @@ void stability::forwardVariance(Subject &subject, std::vector<Verdict> &verdicts
   double r = subject.declared.evaluate(chain, /*ofPeak=*/false);
   double size = double(subject.declared.chains[chain].width) *
                 double(std::max<int64_t>(2, subject.model.getContext()));
-  if (std::isfinite(r))
+  if (std::isfinite(r)) {
     verdict.number = roundUp(r * r * size / (size - 1));
+    if (verdict.word == Word::proved)
+      subject.addStart(verdict, subject.declared.chains[chain]);
+  }
   verdicts.push_back(std::move(verdict));
 }

@@ -33,6 +33,9 @@ void stability::overflow(Subject &subject, std::vector<Verdict> &verdicts) {
     verdict.word = Word::refuted;
   }
   subject.explain(verdict, analysis);
+  if (verdict.word == Word::proved)
+    for (const Chain &chain : analysis.chains)
+      subject.addStart(verdict, chain);
   if (!isStartKnown)
     verdict.missing.push_back("assume x0.rms <= ...");
   verdicts.push_back(std::move(verdict));

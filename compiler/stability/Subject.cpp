@@ -56,6 +56,7 @@ const Subject::Depth &Subject::depthOf(int64_t depth) {
     Analysis analysis(other, *read, weights);
     if (analysis.chains.size() != declared.chains.size())
       return result;
+    result.update = updateTotal(analysis);
     for (size_t chain = 0; chain < analysis.chains.size(); ++chain)
       result.of[{weights, chain}] = analysis.coefficients(chain, /*ofPeak=*/false);
   }
@@ -69,6 +70,11 @@ const std::vector<Recurrence::Coefficients> &Subject::at(Weights weights, int ch
   const Depth &found = depthOf(depth);
   auto entry = found.of.find({weights, chain});
   return found.isGood && entry != found.of.end() ? entry->second : none;
+}
+
+std::optional<double> Subject::updateTotalAt(int64_t depth) {
+  const Depth &found = depthOf(depth);
+  return found.isGood ? std::optional(found.update) : std::nullopt;
 }
 
 Growth Subject::growth(Weights weights, int chain) {
@@ -159,6 +165,12 @@ std::vector<std::string> Subject::missing(const Analysis &analysis,
           pathOf(param) + ") <= ...");
   }
   return lines;
+}
+
+void Subject::addStart(Verdict &verdict, const Chain &chain) const {
+  for (const std::string &text : assumptions.textOf(chain.grounds))
+    if (!llvm::is_contained(verdict.assumptions, text))
+      verdict.assumptions.push_back(text);
 }
 
 void Subject::explain(Verdict &verdict, const Analysis &analysis) const {

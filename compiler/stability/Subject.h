@@ -42,10 +42,14 @@ public:
   Growth growth(Weights weights);
   /// Coefficients at another depth; empty where the model cannot have it.
   const std::vector<Recurrence::Coefficients> &at(Weights weights, int chain, int64_t depth);
+  /// U of deepnorm.update_bound at another depth.
+  std::optional<double> updateTotalAt(int64_t depth);
   Shape shape(const Analysis &analysis, int chain) const;
   std::optional<Witness> witness(const Analysis &analysis) const;
   /// Fills in assumptions, missing ones and culprits of unbounded steps.
   void explain(Verdict &verdict, const Analysis &analysis) const;
+  /// Adds the assumptions about the stream that a number starts from.
+  void addStart(Verdict &verdict, const Chain &chain) const;
   /// "assume spectral(attn.o.W) <= ..." for undeclared parameters.
   std::vector<std::string> missing(const Analysis &analysis, llvm::ArrayRef<Value> carriers) const;
   uint64_t grounds(const Analysis &analysis) const;
@@ -53,6 +57,7 @@ public:
 private:
   struct Depth {
     std::map<std::pair<Weights, int>, std::vector<Recurrence::Coefficients>> of;
+    double update = 0;
     bool isGood = false;
   };
   const Depth &depthOf(int64_t depth);
@@ -64,6 +69,8 @@ using Property = void(Subject &, std::vector<Verdict> &);
 #define PROPERTY(function) Property function;
 #include "compiler/stability/Properties.def"
 
+/// U of S90 for the model as it is.
+double updateTotal(const Analysis &analysis);
 /// "12.5", as short as reads back alike in six digits.
 std::string printNumber(double number);
 /// The path of a parameter with its repeat's scope.

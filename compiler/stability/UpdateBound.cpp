@@ -1,12 +1,132 @@
-// UpdateBound: the model-update bound of DeepNet (5.8, S90, S91) and the warm-up rule (5.9, S94).
-// Gains are fan_in * Var(W) of the two outermost products of each update, after (c1).
+// UpdateBound: the model-update bound of DeepNet (5.8, S90..S92) and the warm-up rule (5.9, S94).
+// Gains are fan_in * Var(W) of the last two products of each update, after (c1).
 #include "compiler/stability/Subject.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
+// Largest U that counts as bounded by 1: covers the rounded constants of encoder-decoders (S91).
+static constexpr double largestUpdate = 1.05;
+
+namespace {
+/// Sums over the sub-layers of one chain.
+struct Update {
+  double total = 0; ///< U
+  double cross = 0; ///< sum of v w / a over sub-layers that read another stream
+  double q = 1;     ///< mean square of the stream, for steps that are not normalised
+};
+} // namespace
+
+// One layer's step: (v^2 + w^2) dt^2 / a^2 under a norm of the sum, over the variance otherwise.
+static void addStep(const Abstract &next, size_t layer, Update &update) {
+  double a2 = next.initialSkip[layer] * next.initialSkip[layer];
+  double variance = a2 * update.q, total = 0, cross = 0;
+  for (const Branch &branch : next.branches) {
+    double in = branch.in[layer], out = branch.out[layer];
+    double dt2 = branch.scale[layer] * branch.scale[layer];
+    double input = branch.inputScale[layer] * branch.inputScale[layer] *
+                   (branch.hasInputNorm || next.isPost ? 1 : update.q);
+    bool isFree = branch.hasOutputNorm && in * out > 0;
+    total += dt2 * (in + out) * (isFree ? 1 / (in * out) : input);
+    variance += dt2 * (isFree ? 1 : in * out * input);
+    if (branch.isCross)
+      cross += std::sqrt(dt2 * in * out);
+  }
+  if (next.isPost) {
+    update.total += a2 > 0 ? total / a2 : INFINITY;
+    update.cross += cross / std::sqrt(a2);
+    update.q = 1;
+  } else {
+    update.total += variance > 0 ? total / variance : 0;
+    update.cross += variance > 0 ? cross / std::sqrt(variance) : 0;
+    update.q = variance;
+  }
+}
+
+double stability::updateTotal(const Analysis &analysis) {
+  std::vector<Update> updates(analysis.chains.size());
+  for (const Stack &stack : analysis.stacks)
+    for (int64_t layer = 0; layer < stack.count; ++layer)
+      for (const Equation &equation : stack.equations)
+        addStep(equation.next, layer, updates[stack.chain]);
+  double largest = 0, before = 0;
+  for (const Update &update : updates) {
+    double own = update.total;
+    if (before > 0 && update.cross > 0)
+      own = std::max(own, update.cross * before); // U_enc
+    largest = std::max(largest, own);
+    before = update.total;
+  }
+  // An encoder read by a decoder counts through it only.
+  if (updates.size() == 2 && updates[1].cross > 0)
+    largest = std::max(updates[1].total, updates[1].cross * updates[0].total);
+  return largest;
+}
+
+// Increments between N, 2N, 4N and 8N: growing, level or fading.
+static Growth classOf(double u1, double u2, double u4, double u8) {
+  double first = u4 - u2, second = u8 - u4;
+  if (std::abs(second) <= 1e-9 * std::max(1.0, std::abs(u8)))
+    return Growth::bounded();
+  double exponent = std::log2(second / first);
+  if (!(exponent > -0.1))
+    return Growth::bounded();
+  if (exponent <= 0.1)
+    return Growth::log();
+  double quarter = std::round(exponent * 4) / 4;
+  (void)u1;
+  return Growth::power(std::abs(quarter - exponent) < 0.05 ? quarter : exponent);
+}
+
 void stability::updateBound(Subject &subject, std::vector<Verdict> &verdicts) {
-  (void)subject;
-  (void)verdicts;
+  if (subject.declared.chains.empty())
+    return;
+  Verdict verdict;
+  verdict.property = "deepnorm.update_bound";
+  verdict.basis = Basis::paperModel;
+  verdict.claim = "S91";
+  verdict.formula = "U = sum_k dt_k^2 (v_k^2 + w_k^2)/a_k^2";
+  verdict.number = updateTotal(subject.declared);
+  int64_t base = sampleDepths(subject.declared.layers()).front();
+  std::optional<double> u[4];
+  for (int i = 0; i < 4; ++i)
+    u[i] = subject.updateTotalAt(base << i);
+  std::optional<Growth> growth;
+  if (u[0] && u[1] && u[2] && u[3])
+    growth = classOf(*u[0], *u[1], *u[2], *u[3]);
+  if (growth) {
+    verdict.growth = growth->print();
+    bool isBounded = growth->kind() == Growth::Kind::bounded;
+    if (isBounded && *verdict.number <= largestUpdate)
+      verdict.word = Word::proved;
+    else if (growth->kind() >= Growth::Kind::power)
+      verdict.word = Word::refuted;
+  }
+  verdict.details.push_back("accepted up to " + printNumber(largestUpdate));
+  bool isPost = false;
+  for (const Stack &stack : subject.declared.stacks)
+    for (const Equation &equation : stack.equations) {
+      auto step = const_cast<Equation &>(equation).op;
+      isPost |= equation.next.isPost;
+      if (verdict.word == Word::refuted && equation.next.isPost)
+        verdict.culprits.push_back({"this step weighs its update too much", step.getLoc()});
+    }
+  if (verdict.word == Word::refuted && isPost)
+    verdict.fix = "scale the stream, not the update: norm((2*depth)^(1/4)*x + f(x)), with gains "
+                  "(8*depth)^(-1/4)";
+  Verdict warmup;
+  warmup.property = "needs_warmup";
+  warmup.basis = Basis::heuristic;
+  warmup.claim = "S94";
+  if (growth && growth->kind() <= Growth::Kind::log)
+    warmup.word = Word::predictedOk;
+  else if (growth && !(*growth <= Growth::power(0.49)))
+    warmup.word = Word::predictedBad;
+  warmup.growth = verdict.growth;
+  warmup.details.push_back("by the class of the update bound: " +
+                           (growth ? growth->print() : std::string("not known")));
+  verdicts.push_back(std::move(verdict));
+  verdicts.push_back(std::move(warmup));
 }

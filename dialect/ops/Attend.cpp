@@ -249,6 +249,7 @@ std::vector<Abstract> AttendOp::transfer(ArrayRef<Abstract> x) {
   output.partSize = size;
   output.across = v.across;
   output.peak = v.peak;
+  output.branches = v.branches;
   bool isMixed = !q.wholeDegree().isZero() || !k.wholeDegree().isZero();
   output.stream = isMixed ? Degree::none() : v.wholeDegree();
   output.degrees.clear();

@@ -302,6 +302,7 @@ std::vector<Abstract> NegOp::transfer(ArrayRef<Abstract> x) { return {negated(x[
 std::vector<Abstract> AbsOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = contracted(x[0], /*isHomogeneous=*/true);
   result.low = 0.0;
+  result.initial = x[0].initial.map([](double v) { return std::abs(v); });
   return {result};
 }
 std::vector<Abstract> SignOp::transfer(ArrayRef<Abstract> x) { return {limited(x[0], 1, -1)}; }

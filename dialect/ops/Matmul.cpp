@@ -218,6 +218,19 @@ std::vector<Abstract> MatmulOp::transfer(ArrayRef<Abstract> operands) {
   result.degrees.push_back({getResult(), Degree::of(1)});
   result.isFresh = true;
   double k = static_cast<double>(p.k), n = static_cast<double>(p.n);
+  Branch branch;
+  branch.out = Series(k) * w.variance;
+  if (!x.branches.empty() && !x.isStream) {
+    branch.in = x.branches.back().out;
+    branch.inputScale = x.branches.back().inputScale;
+    branch.hasInputNorm = x.branches.back().hasInputNorm;
+    branch.isCross = x.branches.back().isCross;
+  } else {
+    branch.inputScale = x.inputScale;
+    branch.hasInputNorm = x.isNormed;
+    branch.isCross = x.epoch < 0 && !x.isFixed;
+  }
+  result.branches = {branch};
   Series spectral = smaller(w.spectral, w.frobenius);
   Bound norm = Series(std::sqrt(k)) * x.whole;
   result.whole = spectral * (Series(1 / std::sqrt(n)) * norm);

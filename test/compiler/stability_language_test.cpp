@@ -1,0 +1,204 @@
+// Norms by their arithmetic (S6), laws, assumptions and learned scalars (8.2, 8.8, 8.9).
+#include "StabilityFixture.h"
+
+#include <cmath>
+
+using namespace lnx::test;
+using namespace mlir::lnx::stability;
+
+namespace {
+/// A model whose updates end in the norm written by `body`, a def of x with gain g and bias b.
+std::string withNorm(const std::string &body,
+                     const std::string &assumes = "  assume norm.gain <= 1.5\n"
+                                                  "  assume norm.bias.max <= 0.25\n") {
+  return "def own(x) {\n  param g : [dim(x)] ~ ones\n  param b : [dim(x)] ~ zeros\n" + body +
+         "\n}\nmodel m(depth = 12) {\n" + assumes +
+         "  assume x0.rms <= 1\n"
+         "  return gpt2(depth = depth, width = 16, heads = 2, vocab = 20, context = 8, "
+         "block = peri_ln, norm = own)\n}\n";
+}
+
+std::optional<Report> verify(const std::string &text, Settings settings = {}) {
+  Verified model(text);
+  std::optional<Report> report = model.verify("", settings);
+  EXPECT_TRUE(report) << model.messages << text;
+  return report;
+}
+} // namespace
+
+// s6: every spelling has the bound of the prelude's norm, without a law.
+TEST(StabilityLanguage, s6_spellings) {
+  const char *spellings[] = {
+      "  c = x - mean(x)\n  return g * (c / sqrt(mean(c*c) + 1e-5)) + b",
+      "  c = x - mean(x)\n  return g * c / sqrt(mean(c*c) + 1e-5) + b",
+      "  c = x - mean(x)\n  return b + c * rsqrt(mean(c^2) + 1e-5) * g",
+      "  return (x - mean(x)) * (mean((x - mean(x))^2) + 1e-5)^(-1/2) * g + b",
+      "  m = mean(x)\n  return (x - m) / (mean(x*x) - m^2 + 1e-5)^(1/2) * g + b",
+      "  m = sum(x)/dim(x)\n  return g * ((x - m) / sqrt(sum((x - m)*(x - m))/dim(x) + 1e-5)) + b",
+      "  return x / sqrt(1e-5 + mean(x*x)) * g + b",
+      "  return g * (x * (1 / sqrt(mean(x^2) + 1e-5))) + b",
+      "  return g * (x / (sqrt(mean(x*x)) + 1e-5)) + b",
+      "  return g * (x / sqrt(sum(x*x)/dim(x))) + b"};
+  for (const char *body : spellings) {
+    std::optional<Report> report = verify(withNorm(body));
+    const Verdict *bound = find(report, "forward.bound");
+    ASSERT_TRUE(bound && bound->number) << body << "\n" << print(report);
+    EXPECT_NEAR(*bound->number, 1 + 24 * 1.75, 1e-6) << body << "\n" << print(report);
+    EXPECT_EQ(word(report, "forward.wellposed"), "P") << body;
+    EXPECT_EQ(word(report, "backward.scale_invariance"), "P") << body;
+  }
+}
+
+// s6: a factor under the root: unbiased variance and sums.
+TEST(StabilityLanguage, s6_factors) {
+  auto bound = [](const std::string &body) {
+    std::optional<Report> report = verify(withNorm(body));
+    const Verdict *verdict = find(report, "forward.bound");
+    return verdict && verdict->number ? *verdict->number : NAN;
+  };
+  double unbiased = std::sqrt(15.0 / 16), half = 0.5;
+  EXPECT_NEAR(bound("  c = x - mean(x)\n  return g * (c / sqrt(sum(c*c)/(dim(x) - 1) + 1e-5)) + b"),
+              1 + 24 * (1.5 * unbiased + 0.25), 1e-6);
+  EXPECT_NEAR(bound("  return g * (x / sqrt(4*mean(x*x) + 1e-5)) + b"),
+              1 + 24 * (1.5 * half + 0.25), 1e-6);
+  EXPECT_NEAR(bound("  return g * (x / sqrt(sum(x*x))) + b"), 1 + 24 * (1.5 / 4 + 0.25), 1e-6);
+}
+
+// s6: near misses are bounded by the general rows or not at all.
+TEST(StabilityLanguage, s6_near_misses) {
+  const char *misses[] = {
+      "  return g * (x / sqrt(mean(x*x) - 1e-5)) + b",             // eps < 0
+      "  return g * (x / sqrt(mean((x + b)*(x + b)) + 1e-5)) + b", // another value below
+      "  c = x - mean(x)\n  return g * (x / sqrt(mean(c*c) + 1e-5)) + b",
+      "  return g * (x / sqrt(mean(x*x)^2 + 1e-5)) + b",
+      "  return g * (x / sqrt(mean(x) + 1e-5)) + b",
+      "  return g * (x * sqrt(mean(x*x) + 1e-5)) + b",
+      "  m = mean(x)\n  return (x - m) / sqrt(mean(x*x) - 2*m^2 + 1e-5) * g + b",
+      "  return g * (x / (sqrt(mean(x*x)) - 1e-5)) + b",
+      "  return g * (x / sqrt(-1*mean(x*x) + 1e-5)) + b"};
+  for (const char *body : misses) {
+    std::optional<Report> report = verify(withNorm(body));
+    EXPECT_NE(word(report, "forward.growth"), "P") << body << "\n" << print(report);
+    EXPECT_NE(word(report, "forward.wellposed"), "P") << body << "\n" << print(report);
+  }
+}
+
+// s71: gains that nobody declares make Peri as ill-posed as Pre; so does a learned step.
+TEST(StabilityLanguage, s71_undeclared) {
+  std::string norm = "  c = x - mean(x)\n  return g * (c / sqrt(mean(c*c) + 1e-5)) + b";
+  EXPECT_EQ(word(verify(withNorm(norm)), "forward.wellposed"), "P");
+  EXPECT_EQ(word(verify(withNorm(norm, "")), "forward.wellposed"), "R");
+  EXPECT_EQ(word(verify(withNorm(norm, "  assume norm.gain <= 1\n")), "forward.wellposed"), "R");
+  std::string learned = "def b(x, l, depth, heads) {\n  param dt : [] ~ const(0.1)\n"
+                        "  x <- x + dt*l2norm(attn(x, heads))\n  return x\n}\n";
+  auto report = verify(learned + "model m(depth = 12) = gpt2(depth = depth, block = b)\n");
+  EXPECT_EQ(word(report, "forward.growth"), "R") << print(report);
+  ASSERT_TRUE(find(report, "forward.growth"));
+  EXPECT_EQ(find(report, "forward.growth")->missing,
+            std::vector<std::string>{"assume max(dt) <= ..."});
+  report = verify(learned + "model m(depth = 12) {\n  assume max(dt) <= 0.5\n  return "
+                            "gpt2(depth = depth, block = b)\n}\n");
+  EXPECT_EQ(word(report, "forward.growth"), "P") << print(report);
+  EXPECT_EQ(find(report, "forward.growth")->assumptions,
+            std::vector<std::string>{"max(dt) <= 0.5"});
+}
+
+// s7: a law is used, named, and missed when it is gone.
+TEST(StabilityLanguage, s7_laws) {
+  auto text = [](const std::string &law) {
+    return "def clamp(x) {\n" + law +
+           "  return exp(x)\n}\ndef b(x, l, depth, heads) {\n  x <- x + clamp(x)\n  return x\n}\n"
+           "model m(depth = 12) {\n  assume x0.rms <= 1\n  return gpt2(depth = depth, block = "
+           "b)\n}\n";
+  };
+  auto with = verify(text("  law size <= 3\n")), without = verify(text(""));
+  EXPECT_EQ(word(with, "forward.growth"), "P") << print(with);
+  ASSERT_TRUE(find(with, "forward.bound") && find(with, "forward.bound")->number);
+  EXPECT_NEAR(*find(with, "forward.bound")->number, 37, 1e-6);
+  EXPECT_EQ(find(with, "forward.bound")->assumptions.front(), "law size <= 3 of 'clamp'");
+  EXPECT_EQ(word(without, "forward.growth"), "U") << print(without);
+}
+
+// s88: no PROVED survives a mutation that removes its reason.
+TEST(StabilityLanguage, s88_mutations) {
+  auto grown = [](const std::string &body) {
+    std::string text = "def b(x, l, depth, heads) {\n" + body +
+                       "\n  return x\n}\nmodel m(depth = 12) {\n  assume norm.gain <= 1\n  assume "
+                       "norm.bias.max <= 1\n  return gpt2(depth = depth, block = b)\n}\n";
+    return word(verify(text), "forward.growth");
+  };
+  EXPECT_EQ(grown("  x <- x + layernorm(attn(layernorm(x), heads))\n  x <- x + "
+                  "layernorm(mlp(layernorm(x)))"),
+            "P");
+  EXPECT_EQ(grown("  x <- x + attn(layernorm(x), heads)\n  x <- x + layernorm(mlp(layernorm(x)))"),
+            "R");
+  EXPECT_EQ(grown("  x <- x + layernorm(attn(layernorm(x), heads))\n  x <- x + mlp(layernorm(x))"),
+            "R");
+  EXPECT_EQ(grown("  x <- x + layernorm(attn(layernorm(x), heads)) + mlp(x)"), "R");
+  EXPECT_EQ(grown("  if l == 3 { x <- x + mlp(x) } else { x <- x + layernorm(mlp(x)) }"), "R");
+  EXPECT_EQ(grown("  x <- layernorm(x + mlp(x))"), "P");
+  EXPECT_EQ(grown("  x <- layernorm(x) + mlp(x)"), "R");
+}
+
+// s5: Mix-LN splits at exactly floor(depth/4); the rest sums up (s65).
+TEST(StabilityLanguage, s5_s65_mix_ln) {
+  for (int depth : {4, 5, 7, 8, 1000}) {
+    std::string text =
+        "def f(x) {\n  law size <= 1\n  return exp(x)\n}\n"
+        "def b(x, l, depth, heads) {\n  if l <= depth/4 { x <- l2norm(x + f(x)) } "
+        "else { x <- x + f(x) }\n  return x\n}\n"
+        "model m(depth = 12) = gpt2(depth = depth, width = 16, heads = 2, vocab = 20, "
+        "context = 8, block = b)\n";
+    auto report = verify(text, {{"depth", std::to_string(depth)}});
+    ASSERT_TRUE(find(report, "forward.bound") && find(report, "forward.bound")->number)
+        << print(report);
+    EXPECT_NEAR(*find(report, "forward.bound")->number, 0.25 + depth - depth / 4, 1e-6) << depth;
+  }
+}
+
+// Bad promises are refused where they stand.
+TEST(StabilityLanguage, s3_bad_assumptions) {
+  auto messages = [](const std::string &assumes) {
+    Verified model("model m(depth = 2) {\n" + assumes +
+                   "  return gpt2(depth = depth, block = pre_ln)\n}\n");
+    EXPECT_FALSE(model.verify());
+    return model.messages;
+  };
+  EXPECT_EQ(messages("  assume norm.gain <= -1\n"),
+            "'norm.gain' is bounded by -1, not a number from 0 on\n");
+  EXPECT_EQ(messages("  assume norm.gain >= 1\n"), "'norm.gain' takes '<='\n");
+  EXPECT_EQ(messages("  assume x0.rms <= 1\n  assume x0.std >= 2\n"),
+            "a token cannot have standard deviation 2 and rms 1\n");
+}
+
+// s43: one attention with W_V = W_O = I and H heads: rms sqrt(H + 3) is reached, so 2 is no bound.
+TEST(StabilityLanguage, s43_multihead) {
+  for (int heads : {2, 4, 12}) {
+    std::string text =
+        "def b(x, l, depth, heads) {\n  x <- x + attn(x, heads, bias = 0)\n  return x\n}\n"
+        "model m(depth = 1) {\n  assume x0.rms <= 1\n  assume spectral(W_V) <= 1\n  assume "
+        "spectral(W_O) <= 1\n  return gpt2(depth = depth, width = 24, heads = " +
+        std::to_string(heads) + ", vocab = 20, context = 8, block = b)\n}\n";
+    auto report = verify(text);
+    ASSERT_TRUE(find(report, "forward.bound") && find(report, "forward.bound")->number);
+    double bound = *find(report, "forward.bound")->number;
+    EXPECT_GE(bound, std::sqrt(heads + 3.0));
+    EXPECT_NEAR(bound, 1 + std::sqrt(double(heads)), 1e-6);
+  }
+}
+
+// s98: counts of parallel updates and the final norm, which is no part of the stream.
+TEST(StabilityLanguage, s68_counts) {
+  auto bound = [](const std::string &step) {
+    auto report = verify(
+        "def b(x, l, depth, heads) {\n  " + step +
+        "\n  return x\n}\nmodel m(depth = 12) {\n  assume norm.gain <= 1\n  assume "
+        "norm.bias.max <= 0\n  assume x0.rms <= 1\n  return gpt2(depth = depth, block = b)\n}\n");
+    const Verdict *verdict = find(report, "forward.bound");
+    return verdict && verdict->number ? *verdict->number : NAN;
+  };
+  EXPECT_NEAR(bound("x <- x + layernorm(attn(x, heads)) + layernorm(mlp(x))"), 25, 1e-6);
+  EXPECT_NEAR(bound("x <- x - 0.5*rmsnorm(mlp(x))"), 7, 1e-6);
+  EXPECT_NEAR(bound("x <- 0.9*x + l2norm(mlp(x))*dim(x)^(1/2)"),
+              std::pow(0.9, 12) + (1 - std::pow(0.9, 12)) / 0.1, 1e-6);
+}
