@@ -8,6 +8,8 @@ namespace mlir::lnx::stability {
 
 /// More pieces than this are noise, not a schedule.
 static constexpr size_t maximumPieces = 12;
+/// So are more layers in a row than this that fit nothing: four of them would be a piece.
+static constexpr size_t maximumSingles = 3;
 
 double Formula::at(double layer, double depth) const {
   double sum = 0;
@@ -118,11 +120,13 @@ Run Recogniser::nextRun(int64_t first) {
 
 std::optional<std::vector<Run>> Recogniser::search() {
   std::vector<Run> runs;
+  size_t singles = 0;
   int64_t end = samples.lastLayer(samples.depths.size() - 1);
   for (int64_t first = 1 - samples.lead; first <= end; first = runs.back().last + 1) {
-    if (runs.size() == maximumPieces)
+    if (runs.size() == maximumPieces || singles > maximumSingles)
       return std::nullopt;
     runs.push_back(nextRun(first));
+    singles = first >= 1 && runs.back().lines.empty() ? singles + 1 : 0;
   }
   return runs;
 }

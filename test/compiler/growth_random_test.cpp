@@ -68,7 +68,7 @@ static Layer withoutSteps(const Layer &model) {
 // false PROVED).
 TEST(S48, randomModelsNeverGrowFasterThanTheirClass) {
   RandomModel models{std::mt19937(5)};
-  int known = 0, total = 150;
+  int known = 0, total = 100;
   for (int run = 0; run < total; ++run) {
     Layer model = models.model();
     Growth growth = recurrence(model).growth(12);
