@@ -2,7 +2,6 @@
 // Values and memory are in NestValues.cpp.
 #include "compiler/target/cpu/NestEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
@@ -128,6 +127,36 @@ void NestEmitter::emitBody(int64_t bodyWidth, int64_t valid, Value column) {
   mask = nullptr;
 }
 
+/// A loop of dimension `depth`; accumulators of results complete at this depth or outside it are
+/// handed from one iteration to the next.
+void NestEmitter::emitLoop(unsigned depth, Value from, Value to, Value step,
+                           llvm::function_ref<void(scf::ForOp)> emitIteration) {
+  SmallVector<const Sink *> carried;
+  SmallVector<Value> inits;
+  for (const Sink &sink : nest.sinks)
+    if (inRegister(sink) && resultDepth(sink) <= depth) {
+      carried.push_back(&sink);
+      inits.push_back(accumulators[&sink]);
+    }
+  auto loop = scf::ForOp::create(b, loc, from, to, step, inits);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    Block *body = loop.getBody();
+    if (body->mightHaveTerminator())
+      body->getTerminator()->erase();
+    b.setInsertionPointToEnd(body);
+    for (auto [sink, argument] : llvm::zip_equal(carried, loop.getRegionIterArgs()))
+      accumulators[sink] = argument;
+    emitIteration(loop);
+    SmallVector<Value> next;
+    for (const Sink *sink : carried)
+      next.push_back(accumulators[sink]);
+    scf::YieldOp::create(b, loc, next);
+  }
+  for (auto [sink, result] : llvm::zip_equal(carried, loop.getResults()))
+    accumulators[sink] = result;
+}
+
 void NestEmitter::emitInnermost() {
   int64_t size = nest.dims.back();
   int64_t main = size / lanes * lanes;
@@ -136,30 +165,8 @@ void NestEmitter::emitInnermost() {
   if (main == lanes) {
     emitBody(lanes, lanes, anchor);
   } else if (main > 0) {
-    SmallVector<const Sink *> carried;
-    SmallVector<Value> inits;
-    for (const Sink &sink : nest.sinks)
-      if (inRegister(sink)) {
-        carried.push_back(&sink);
-        inits.push_back(accumulators[&sink]);
-      }
-    auto loop = scf::ForOp::create(b, loc, anchor, index(main), index(lanes), inits);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      Block *body = loop.getBody();
-      if (body->mightHaveTerminator())
-        body->getTerminator()->erase();
-      b.setInsertionPointToEnd(body);
-      for (auto [sink, argument] : llvm::zip_equal(carried, loop.getRegionIterArgs()))
-        accumulators[sink] = argument;
-      emitBody(lanes, lanes, loop.getInductionVar());
-      SmallVector<Value> next;
-      for (const Sink *sink : carried)
-        next.push_back(accumulators[sink]);
-      scf::YieldOp::create(b, loc, next);
-    }
-    for (auto [sink, result] : llvm::zip_equal(carried, loop.getResults()))
-      accumulators[sink] = result;
+    emitLoop(depths - 1, anchor, index(main), index(lanes),
+             [&](scf::ForOp loop) { emitBody(lanes, lanes, loop.getInductionVar()); });
   }
   if (int64_t valid = size - main)
     emitBody(static_cast<int64_t>(llvm::PowerOf2Ceil(valid)), valid, index(main));
@@ -174,32 +181,11 @@ void NestEmitter::emitLevel(unsigned depth) {
     emitInnermost();
     return finishReductions(depth);
   }
-  SmallVector<const Sink *> carried;
-  SmallVector<Value> inits;
-  for (const Sink &sink : nest.sinks)
-    if (inRegister(sink) && resultDepth(sink) <= depth) {
-      carried.push_back(&sink);
-      inits.push_back(accumulators[&sink]);
-    }
-  auto loop = scf::ForOp::create(b, loc, index(0), index(nest.dims[depth]), index(1), inits);
-  points[depth] = OpBuilder::InsertPoint(loop->getBlock(), Block::iterator(loop));
-  ivs[depth] = loop.getInductionVar();
-  {
-    OpBuilder::InsertionGuard guard(b);
-    Block *body = loop.getBody();
-    if (body->mightHaveTerminator())
-      body->getTerminator()->erase();
-    b.setInsertionPointToEnd(body);
-    for (auto [sink, argument] : llvm::zip_equal(carried, loop.getRegionIterArgs()))
-      accumulators[sink] = argument;
+  emitLoop(depth, index(0), index(nest.dims[depth]), index(1), [&](scf::ForOp loop) {
+    points[depth] = OpBuilder::InsertPoint(loop->getBlock(), Block::iterator(loop));
+    ivs[depth] = loop.getInductionVar();
     emitLevel(depth + 1);
-    SmallVector<Value> next;
-    for (const Sink *sink : carried)
-      next.push_back(accumulators[sink]);
-    scf::YieldOp::create(b, loc, next);
-  }
-  for (auto [sink, result] : llvm::zip_equal(carried, loop.getResults()))
-    accumulators[sink] = result;
+  });
   finishReductions(depth);
 }
 

@@ -6,6 +6,7 @@
 
 #include "compiler/target/cpu/RowKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -37,6 +38,8 @@ private:
   // Loops.
   void emitLevel(unsigned depth);
   void emitInnermost();
+  void emitLoop(unsigned depth, Value from, Value to, Value step,
+                llvm::function_ref<void(scf::ForOp)> emitIteration);
   void emitBody(int64_t width, int64_t valid, Value column);
   void emitSink(const Sink &sink, Value value);
   void emitReduction(const Sink &sink, Value value);
