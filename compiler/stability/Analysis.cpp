@@ -165,6 +165,7 @@ void Analysis::applyLaw(LawOp law, Abstract &x, Type type) {
 
 void Analysis::runStep(StepOp op) {
   Abstract next = get(op.getNext());
+  streams[resolve(op.getNext())] = op.getResult();
   if (current < 0 || (next.isStream && next.epoch == epoch)) {
     values[op.getResult()] = std::move(next); // around the steps of a block
     return;
@@ -224,7 +225,7 @@ static bool isGain(const Abstract &x, Type type) {
 Abstract Analysis::scaled(Abstract x, const Normalisation &norm, Operation *place) {
   Type type = place->getResult(0).getType();
   SmallVector<Value> factors(norm.factors);
-  llvm::stable_sort(factors, [&](Value a, Value b) {
+  llvm::sort(factors, [&](Value a, Value b) {
     return isGain(get(a), a.getType()) > isGain(get(b), b.getType());
   });
   for (Value factor : factors) {
@@ -246,12 +247,12 @@ bool Analysis::runIdiom(Operation &op) {
   Value value = op.getResult(0);
   if (std::optional<Normalisation> norm = matchNormalisation(value)) {
     double q = 1 / std::sqrt(norm->q) * std::abs(norm->number);
-    values[value] =
-        scaled(normalised(get(norm->input), norm->input.getType(), norm->isCentred, q), *norm, &op);
+    values[value] = scaled(
+        normalised(getStream(norm->input), norm->input.getType(), norm->isCentred, q), *norm, &op);
     return true;
   }
   if (std::optional<Value> e = matchAveraging(value)) {
-    const Abstract &x = get(*e);
+    const Abstract &x = getStream(*e);
     if (llvm::all_of(x.low.values, [](double v) { return v >= 0; })) {
       values[value] = averagingWeights(x);
       return true;
@@ -263,7 +264,7 @@ bool Analysis::runIdiom(Operation &op) {
     weights.rowSum = smaller(weights.rowSum, weights.peak.b.map([&](double v) {
       return v * static_cast<double>(features.back());
     }));
-    values[value] = mixed(weights, get(mixing->streams), mixing->streams.getType());
+    values[value] = mixed(weights, getStream(mixing->streams), mixing->streams.getType());
     return true;
   }
   return false;

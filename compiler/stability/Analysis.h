@@ -79,7 +79,14 @@ private:
   int chainOf(Value carry, llvm::StringRef stream);
   const Abstract &get(Value value) { return values.find(value)->second; }
 
+  /// An idiom sees through steps to what they computed; the stream behind it is the newer size.
+  const Abstract &getStream(Value resolved) {
+    auto step = streams.find(resolved);
+    return get(step == streams.end() ? resolved : step->second);
+  }
+
   llvm::DenseMap<Value, Abstract> values;
+  llvm::DenseMap<Value, Value> streams; ///< by what their last step computed
   llvm::DenseMap<Value, int> chainOfResult;
   llvm::DenseMap<Value, bool> roots; ///< streams that steps outside repeats start from
   int epoch = 0;
