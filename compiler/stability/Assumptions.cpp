@@ -1,6 +1,7 @@
 // Assumptions: reading `assume`, and what each form says about a parameter.
 // Short names W_Q ... W_d are the matrices of the prelude's attn, mlp and glu.
 #include "compiler/stability/Assumptions.h"
+#include "compiler/stability/Trajectory.h"
 #include <cmath>
 #include <cstdio>
 
@@ -177,9 +178,7 @@ void Assumptions::tighten(Series &bound, const Assumption &one, uint64_t bit, Ab
 
 //===-- initial values and optimizers -----------------------------------------===//
 
-double stability::adamBound(double beta1, double beta2) {
-  return (1 - beta1) / std::sqrt((1 - beta2) * (1 - beta1 * beta1 / beta2));
-}
+double stability::adamBound(double beta1, double beta2) { return adamwStep(beta1, beta2); }
 
 // Largest |entry| that can be drawn: the runtime's normal numbers lie within 9 standard deviations.
 static double largestInitial(InitAttr init) {
@@ -216,22 +215,19 @@ static void applyOptimizer(const Assumption &one, ParamOp op, Abstract &x, Serie
   AssumeOp assume = one.op;
   double lr = argument(assume, "lr", INFINITY), steps = argument(assume, "steps", INFINITY);
   double decay = argument(assume, "decay", 0), start = largestInitial(op.getInit());
-  bool isDecayed = op.getType().getRank() >= 2 && decay > 0;
+  if (op.getType().getRank() < 2)
+    decay = 0;
   double size = std::sqrt(double(op.getType().getNumElements()));
   if (one.form == "sgd") {
-    double clip = argument(assume, "clip", INFINITY);
-    double moved = clip * lr * steps;
-    x.frobenius = smaller(x.frobenius, size * start + moved);
-    peak = smaller(peak, start + moved);
+    Sgd sgd{lr, steps, argument(assume, "clip", INFINITY)};
+    x.frobenius = smaller(x.frobenius, sgdFrobeniusBound(size * start, sgd));
+    peak = smaller(peak, sgdFrobeniusBound(start, sgd));
   } else if (one.form == "adamw") {
-    double unit = adamBound(argument(assume, "beta1", 0.9), argument(assume, "beta2", 0.95));
-    bool settles = isDecayed && lr * decay <= 1;
-    peak = smaller(peak, settles ? std::max(start, unit / decay) : start + unit * lr * steps);
+    AdamW adamw{lr, steps, decay, argument(assume, "beta1", 0.9), argument(assume, "beta2", 0.95)};
+    peak = smaller(peak, adamwEntryBound(start, adamw));
   } else if (one.form == "muon" && op.getType().getRank() == 2) {
-    double unit = argument(assume, "size", 1);
-    double begin = start * size;
-    x.spectral =
-        smaller(x.spectral, isDecayed ? std::max(begin, unit / decay) : begin + unit * lr * steps);
+    Muon muon{lr, steps, decay, argument(assume, "size", 1)};
+    x.spectral = smaller(x.spectral, muonSpectralBound(start * size, muon));
   }
 }
 

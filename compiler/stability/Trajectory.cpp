@@ -15,13 +15,14 @@ double adamwStep(double beta1, double beta2) {
 }
 
 /// Bound on |W_T| where every update is at most `step`.
-static double bound(double initial, double lr, int64_t steps, double decay, double step) {
+static double bound(double initial, double lr, double steps, double decay, double step) {
   if (!(initial >= 0 && lr >= 0 && steps >= 0 && decay >= 0 && step >= 0))
     return HUGE_VAL;
   if (steps == 0 || lr == 0)
     return initial;
   // Beyond lr lambda = 2 the decay itself can amplify.
-  double summed = lr * decay <= 2 ? initial + step * lr * static_cast<double>(steps) : HUGE_VAL;
+  double moved = step == 0 ? 0 : step * lr * steps;
+  double summed = lr * decay <= 2 ? initial + moved : HUGE_VAL;
   double decayed = decay > 0 && lr * decay <= 1 ? std::max(initial, step / decay) : HUGE_VAL;
   return roundUp(std::min(summed, decayed));
 }

@@ -8,23 +8,23 @@
 
 namespace mlir::lnx::stability {
 
-/// `assume adamw(...)`: `lr` is the largest learning rate of the schedule.
+/// `assume adamw(...)`: `lr` is the largest learning rate of the schedule, `steps` may be infinity.
 struct AdamW {
   double lr = 0;
-  int64_t steps = 0;
+  double steps = 0;
   double decay = 0; ///< lambda, decoupled; 0 for parameters that are not decayed
   double beta1 = 0.9, beta2 = 0.95;
 };
 /// `assume sgd(...)`: gradients clipped to the Frobenius norm `clip`.
 struct Sgd {
   double lr = 0;
-  int64_t steps = 0;
+  double steps = 0;
   double clip = 0;
 };
 /// `assume muon(...)`: every update has spectral norm <= size.
 struct Muon {
   double lr = 0;
-  int64_t steps = 0;
+  double steps = 0;
   double decay = 0;
   double size = 1;
 };

@@ -109,6 +109,15 @@ TEST(S73, largeDecayIsNotTrusted) {
   EXPECT_GT(std::abs(scalar.w), 50);
 }
 
+// Steps that are not given are infinitely many: only decay bounds the weight then.
+TEST(S73, stepsMayBeInfinite) {
+  EXPECT_NEAR(adamwEntryBound(1, {1e-3, HUGE_VAL, 0.1, 0.9, 0.95}), 11.64965, 1e-4);
+  EXPECT_TRUE(std::isinf(adamwEntryBound(1, {1e-3, HUGE_VAL, 0, 0.9, 0.95})));
+  EXPECT_TRUE(std::isinf(adamwEntryBound(1, {HUGE_VAL, HUGE_VAL, 0.1, 0.9, 0.95})));
+  EXPECT_NEAR(muonSpectralBound(2, {0.1, HUGE_VAL, 0, 0}), 2, 1e-9);
+  EXPECT_TRUE(std::isinf(muonSpectralBound(2, {1, 10, 3, 0})));
+}
+
 TEST(S73, senselessSettingsBoundNothing) {
   EXPECT_TRUE(std::isinf(adamwEntryBound(-1, {1e-3, 10, 0.1, 0.9, 0.95})));
   EXPECT_TRUE(std::isinf(adamwEntryBound(1, {-1e-3, 10, 0.1, 0.9, 0.95})));
