@@ -2,7 +2,6 @@
 // Folding of numbers and of neutral elements is in ElementwiseClass.cpp.
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/PatternMatch.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::lnx;

@@ -3,9 +3,7 @@
 #include "runtime/train/TokenShard.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <fmt/format.h>
 #include <glob.h>

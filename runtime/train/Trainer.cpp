@@ -3,7 +3,6 @@
 #include "lnx/train/trainer.h"
 #include "lnx/train/metrics.h"
 
-#include <cassert>
 #include <chrono>
 #include <cmath>
 #include <fmt/format.h>

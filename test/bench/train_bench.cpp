@@ -8,7 +8,6 @@
 #include "lnx/runtime.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <memory>
-#include <numeric>
 #include <thread>
 #include <vector>
 

@@ -1,7 +1,6 @@
 // Attend: attention becomes calls of the runtime's blocked attention.
 // Sizes come from the widths of the buffers; batch and time from the entry.
 #include "compiler/target/cpu/Cpu.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::lnx;

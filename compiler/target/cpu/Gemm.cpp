@@ -1,7 +1,6 @@
 // Gemm: matrix products become calls of the runtime's gemm.
 // A transposed operand is the same memory with its flag set; the leading dimension is its width.
 #include "compiler/target/cpu/Cpu.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
