@@ -13,11 +13,12 @@ using namespace lnx::e2e;
 
 namespace {
 
-// f32 keeps 6e-8 of each number; up to twenty layers of sums over at most 200 terms, each of either
-// sign, leave about 1e-5 of a gradient's largest element. Ten times that, and no wrong factor,
-// missing term or stale buffer is so small. Gradients that cancel (a key's bias, what stands before
-// a norm) are as wrong as the terms they are made of, so the largest gradient counts a little too.
-constexpr double ofLargest = 2e-4, ofLargestOfAll = 5e-6;
+// f32 keeps 6e-8 of each number; up to twenty layers of sums over at most 200 terms of either sign
+// leave about 1e-5 of a gradient's largest element, and 1e-4 in models without norms that multiply
+// a growing stream by itself. No wrong factor, missing term or stale buffer is so small. Gradients
+// that cancel (a key's bias, what stands before a norm) are as wrong as the terms they are made of,
+// so the largest gradient counts a little too.
+constexpr double ofLargest = 5e-4, ofLargestOfAll = 2e-5;
 
 struct Seeds {
   uint64_t first = 1, count = 30;
@@ -66,7 +67,7 @@ void compareGradients(Session &session, const Oracle &oracle) {
   }
 }
 
-void compareNext(Session &session, Oracle &oracle, const Ids &ids) {
+void compareNext(Session &session, Oracle oracle, const Ids &ids) {
   const std::vector<int32_t> prompt = {ids.tokens.begin(), ids.tokens.begin() + (ids.time + 1) / 2};
   const std::vector<double> expected = oracle.next(prompt);
   Result<std::span<const float>> logits = session.next(prompt);
@@ -76,36 +77,46 @@ void compareNext(Session &session, Oracle &oracle, const Ids &ids) {
     ASSERT_NEAR((*logits)[i], expected[i], 1e-4 * (1 + largest(expected))) << "logit " << i;
 }
 
-// Loss, every gradient, the next logits; then the loss behind an update. The second step adds up
-// two micro-batches of different shapes. AdamW divides by the gradient's size, so an epsilon far
-// above rounding keeps noise from becoming a step.
-void compare(const RandomModel &random, Session &session, Oracle &oracle, uint64_t seed) {
-  const UpdateOptions update{.rate = 1e-2f, .epsilon = 1e-3f};
-  for (int step = 0; step < 2; ++step) {
-    const Ids all = makeIds(random.batch, random.time, random.vocabulary, uint32_t(seed + step));
-    const Ids less = makeIds(1, (random.time + 1) / 2, random.vocabulary, uint32_t(seed));
-    for (const Ids &ids : step == 0 ? std::vector{all} : std::vector{less, all}) {
-      const Result<double> loss = session.gradient(ids.view(), 0.5);
-      ASSERT_TRUE(loss) << loss.error().message;
-      const double expected = oracle.gradient(ids, 0.5);
-      if (!std::isfinite(expected)) { // a model that explodes does so on both sides
-        const Result<UpdateReport> report = session.update(update);
-        ASSERT_TRUE(report);
-        EXPECT_FALSE(std::isfinite(*loss) || report->finite);
-        return;
-      }
-      ASSERT_NEAR(*loss, expected, 1e-4 * (1 + expected)) << "step " << step;
-    }
-    ASSERT_NO_FATAL_FAILURE(compareGradients(session, oracle)) << "step " << step;
-    ASSERT_NO_FATAL_FAILURE(compareNext(session, oracle, all));
-    const Result<UpdateReport> report = session.update(update);
-    ASSERT_TRUE(report && report->finite);
-    oracle.update(update);
-    const Result<double> after = session.evaluate(all.view());
-    ASSERT_TRUE(after);
-    const double expected = oracle.evaluate(all);
-    ASSERT_NEAR(*after, expected, 1e-4 * (1 + expected)) << "after step " << step;
+// Loss and every gradient of some micro-batches together. A model that explodes does so on both
+// sides.
+void compareStep(Session &session, Oracle &oracle, const std::vector<Ids> &microBatches) {
+  for (const Ids &ids : microBatches) {
+    const Result<double> loss = session.gradient(ids.view(), 0.5);
+    ASSERT_TRUE(loss) << loss.error().message;
+    const double expected = oracle.gradient(ids, 0.5);
+    ASSERT_EQ(std::isfinite(*loss), std::isfinite(expected));
+    if (!std::isfinite(expected))
+      return;
+    ASSERT_NEAR(*loss, expected, 1e-4 * (1 + expected));
   }
+  compareGradients(session, oracle);
+}
+
+// A step, the next logits, an update and a step of two micro-batches from where it has led. AdamW
+// divides by the gradient's size, so an epsilon far above rounding keeps noise from becoming a
+// step, and the second oracle starts from the session's parameters: rounding does not add up.
+void compare(Model &model, const RandomModel &random, Session &session, uint64_t seed) {
+  const UpdateOptions update{.rate = 1e-2f, .epsilon = 1e-3f};
+  const auto ids = [&](int64_t batch, int64_t time, uint64_t seed) {
+    return makeIds(batch, time, random.vocabulary, uint32_t(seed));
+  };
+  const Ids all = ids(random.batch, random.time, seed);
+  Oracle oracle(model, session);
+  ASSERT_NO_FATAL_FAILURE(compareStep(session, oracle, {all}));
+  const double before = oracle.evaluate(all);
+  const Result<UpdateReport> report = session.update(update);
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->finite, std::isfinite(before));
+  if (!report->finite)
+    return;
+  ASSERT_NO_FATAL_FAILURE(compareNext(session, Oracle(model, session), all));
+  oracle.update(update);
+  const Result<double> after = session.evaluate(all.view());
+  ASSERT_TRUE(after);
+  ASSERT_NEAR(*after, oracle.evaluate(all), 1e-4 * (1 + before));
+  Oracle second(model, session);
+  compareStep(session, second,
+              {ids(1, (random.time + 1) / 2, seed), ids(random.batch, random.time, seed + 1)});
 }
 
 Session sessionOf(const Program &program, const RandomModel &random, int threads, uint64_t seed) {
@@ -152,8 +163,7 @@ TEST_P(RandomModels, AgreeWithTheOracle) {
   for (const mlir::lnx::CompileOptions &options : optionsFor(seed)) {
     const Program program = model.compile(options);
     Session session = sessionOf(program, random, /*threads=*/2, seed);
-    Oracle oracle(model, session);
-    ASSERT_NO_FATAL_FAILURE(compare(random, session, oracle, seed));
+    ASSERT_NO_FATAL_FAILURE(compare(model, random, session, seed));
     ASSERT_NO_FATAL_FAILURE(compareThreads(program, random, seed));
   }
 }
