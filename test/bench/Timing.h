@@ -1,5 +1,5 @@
-// Timing: best times, and the multiply-add peak of this machine, measured in the run whose speeds it judges.
-// Relies on the runtime's own micro-kernels for the widest instructions the machine has.
+// Timing: best times, and the multiply-add peak of this machine, measured in the run whose speeds
+// it judges. Relies on the runtime's own micro-kernels for the widest instructions the machine has.
 #ifndef LNX_TEST_BENCH_TIMING_H
 #define LNX_TEST_BENCH_TIMING_H
 

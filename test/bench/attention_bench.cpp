@@ -16,8 +16,8 @@ struct Shape {
   int64_t batch, time, heads, size;
 };
 
-constexpr Shape shapes[] = {{1, 1024, 12, 64}, {4, 64, 12, 64},   {8, 256, 6, 64},
-                            {1, 1024, 20, 64}, {1, 1000, 12, 40}, {1, 512, 4, 128}, {1, 1024, 1, 64}};
+constexpr Shape shapes[] = {{1, 1024, 12, 64}, {4, 64, 12, 64},  {8, 256, 6, 64}, {1, 1024, 20, 64},
+                            {1, 1000, 12, 40}, {1, 512, 4, 128}, {1, 1024, 1, 64}};
 
 void measure(Cpu &cpu, const Shape &s) {
   const auto count = static_cast<size_t>(s.batch * s.time * s.heads * s.size);

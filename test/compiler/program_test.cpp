@@ -30,8 +30,8 @@ TEST_P(ProgramTest, entriesEqualTheEvaluator) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, ProgramTest,
-    testing::Combine(testing::Values("attention", "hyper-connections", "nested", "ngpt", "repeat", "stacks",
-                                     "two-repeats"),
+    testing::Combine(testing::Values("attention", "hyper-connections", "nested", "ngpt", "repeat",
+                                     "stacks", "two-repeats"),
                      testing::Values("grad", "eval", "next", "norm", "adamw", "adam", "sgd")),
     [](const auto &info) {
       return replaceAll(std::get<0>(info.param), "-", "_") + "_" + std::get<1>(info.param);
