@@ -142,6 +142,12 @@ std::string Writer::attention(const std::string &x, const std::string &memory) {
   return text + ")";
 }
 
+// What multiplies its input by itself takes it bounded: a few layers would leave the range of f32.
+std::string bounded(const std::string &x) {
+  const bool grows = x == "x" || x == "h" || x.starts_with("id(") || x.starts_with("half_centred(");
+  return grows ? "rmsnorm(" + x + ")" : x;
+}
+
 std::string Writer::branch(const std::string &x) {
   switch (below(10)) {
   case 0:
@@ -152,15 +158,15 @@ std::string Writer::branch(const std::string &x) {
     return attention(x, pick({"first", "first", "layernorm(first)"}));
   case 4:
   case 5:
-    return join({"mlp(", x, ", act = ", activation(),
+    return join({"mlp(", bounded(x), ", act = ", activation(),
                  pick({")", ")", ", hidden = 2*dim(x) + 1)", ", hidden = 17)", ", bias = 0)"})});
   case 6:
   case 7:
-    return join({"glu(", x, pick({", hidden = ceil(8*dim(x)/3), act = ", ", act = "}), activation(),
-                 pick({")", ", bias = 1)"})});
+    return join({"glu(", bounded(x), pick({", hidden = ceil(8*dim(x)/3), act = ", ", act = "}),
+                 activation(), pick({")", ", bias = 1)"})});
   case 8:
-    return join({pick({"sigmoid", "tanh", ""}), "(linear(", x, ", dim(x)", pick({"", ", bias = 0"}),
-                 ")) * ", x});
+    return join({pick({"sigmoid", "tanh", ""}), "(linear(", bounded(x), ", dim(x)",
+                 pick({"", ", bias = 0"}), ")) * ", bounded(x)});
   default:
     return chance(50) ? "(" + x + " @ Shared)" : "moe(" + x + ", experts = 3, hidden = 5)";
   }
