@@ -23,7 +23,8 @@ std::optional<Error> unknownProperty(const std::vector<std::string> &names,
   for (const std::string &name : names) {
     if (std::ranges::find(known, name) != known.end())
       continue;
-    std::string message = "error: '" + name + "' is not a property that is verified\n";
+    std::string message =
+        "error: '" + name + "' is not a property that is verified of this model\n";
     if (const std::optional<std::string> meant = nearest(name, known))
       message += "help: did you mean '" + *meant + "'?\n";
     return Error{message, Exit::usage};

@@ -1,5 +1,6 @@
 // Subject: runs, coefficients at other depths, witnesses and what is missing.
 #include "compiler/stability/Subject.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -193,4 +194,10 @@ void Subject::explain(Verdict &verdict, const Analysis &analysis) const {
   if (verdict.word != Word::refuted)
     verdict.assumptions = assumptions.textOf(grounds(analysis));
   verdict.missing = missing(analysis, carriers);
+  // Where only the norms' own parameters carry the scale, a promise is less than one more norm.
+  auto isOfNorm = [](const std::string &line) {
+    return StringRef(line).starts_with("assume norm.");
+  };
+  if (!verdict.fix.empty() && !verdict.missing.empty() && llvm::all_of(verdict.missing, isOfNorm))
+    verdict.fix = llvm::join(verdict.missing, ", ");
 }
