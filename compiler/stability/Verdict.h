@@ -28,18 +28,20 @@ struct Verdict {
   std::string property; ///< "forward.growth"
   Word word = Word::unknown;
   Basis basis = Basis::worstCase;
-  std::string formula;             ///< "r0 + sum_k |dt_k| G_k"; empty where there is none
-  std::optional<double> number;    ///< the formula's value at this depth, rounded outward (S14)
-  std::string growth;              ///< class in depth: "linear", "power(1/2)", ...; empty where there is none
-  std::string lowerGrowth;         ///< class of the witness, where one exists
-  std::string paperClass;          ///< what a paper's theorem says, quoted (S58)
-  std::string claim;               ///< "S59"
-  std::vector<std::string> assumptions; ///< as the user wrote them, "norm.gain <= 1.5"; laws as "law size <= 3 of 'clamp'"
-  std::vector<std::string> missing;     ///< assumptions that would help: "assume spectral(attn.o.W) <= ..."
-  std::vector<Remark> culprits;         ///< lines that cause it; the first is shown with a caret
-  std::string fix;                 ///< the smallest single change that flips the verdict
+  std::string formula;          ///< "r0 + sum_k |dt_k| G_k"; empty where there is none
+  std::optional<double> number; ///< the formula's value at this depth, rounded outward (S14)
+  std::string growth; ///< class in depth: "linear", "power(1/2)", ...; empty where there is none
+  std::string lowerGrowth;              ///< class of the witness, where one exists
+  std::string paperClass;               ///< what a paper's theorem says, quoted (S58)
+  std::string claim;                    ///< "S59"
+  std::vector<std::string> assumptions; ///< as the user wrote them, "norm.gain <= 1.5"; laws as
+                                        ///< "law size <= 3 of 'clamp'"
+  std::vector<std::string>
+      missing;                  ///< assumptions that would help: "assume spectral(attn.o.W) <= ..."
+  std::vector<Remark> culprits; ///< lines that cause it; the first is shown with a caret
+  std::string fix;              ///< the smallest single change that flips the verdict
   std::vector<std::string> details; ///< one fact a line
-  std::vector<double> profile;     ///< one number for each layer, mean-field tier only
+  std::vector<double> profile;      ///< one number for each layer, mean-field tier only
 };
 
 } // namespace mlir::lnx::stability
