@@ -229,7 +229,7 @@ Abstract Analysis::scaled(Abstract x, const Normalisation &norm, Operation *plac
     return isGain(get(a), a.getType()) > isGain(get(b), b.getType());
   });
   for (Value factor : factors) {
-    Abstract other = get(factor);
+    Abstract other = getStream(factor);
     bool isGained = x.norm == Abstract::Norm::unit && isGain(other, factor.getType());
     if (isGained) {
       gains.insert(other.carriers.begin(), other.carriers.end());
@@ -306,28 +306,41 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
 
 //===-- recurrences ----------------------------------------------------------===//
 
-static Recurrence::Coefficients coefficientsOf(const Stack &stack, const Equation &equation,
-                                               bool ofPeak, size_t layer) {
-  const Abstract &x = equation.next;
-  Type type = const_cast<Equation &>(equation).op.getType();
-  Bound bound = ofPeak ? x.peak : better(x.part, partOf(x, type, lastOf(type)));
+namespace {
+/// What the layers of one equation share; a layer costs no more than its numbers.
+struct Step {
+  const Stack &stack;
+  const Abstract &next;
+  Bound bound;
+  double width;
+  bool ofPeak, isTop, isSquare;
+
+  Step(const Stack &stack, const Equation &equation, bool ofPeak)
+      : stack(stack), next(equation.next), ofPeak(ofPeak) {
+    Type type = const_cast<Equation &>(equation).op.getType();
+    bound = ofPeak ? next.peak : better(next.part, partOf(next, type, lastOf(type)));
+    width = std::sqrt(double(lastOf(type)));
+    isTop = bound.isTop();
+    isSquare = !bound.c.isZero();
+  }
+  Recurrence::Coefficients at(size_t layer) const;
+};
+} // namespace
+
+Recurrence::Coefficients Step::at(size_t layer) const {
   Recurrence::Coefficients result;
   double a = bound.a[layer];
-  double skip = x.hasSkip ? std::min(x.skip[layer], a) : 0;
-  if (ofPeak) { // |x| is its own size here, other summands are bounded through r
-    result.a = x.hasSkip ? x.skip[layer] : 0;
-    result.gain = 0;
-    double own = result.a * std::sqrt(double(lastOf(type)));
-    bool needsR = a - own > 1e-13 * a || bound.c[layer] != 0 || stack.usesLargest;
-    result.b = needsR || bound.isTop() ? INFINITY : bound.b[layer];
+  if (ofPeak) { // |x| is its own size here, other summands are bounded without it
+    result.a = next.hasSkip ? next.skip[layer] : 0;
+    bool needsR = a - result.a * width > 1e-13 * a || isSquare || stack.usesLargest;
+    result.b = needsR || isTop ? INFINITY : bound.b[layer];
     return result;
   }
-  result.a = skip;
+  double skip = next.hasSkip ? std::min(next.skip[layer], a) : 0;
+  result.a = stack.usesLargest ? std::max(skip, 1.0) : skip;
   result.gain = a - skip < 1e-13 * a ? 0 : a - skip;
   result.b = bound.b[layer];
   result.c = bound.c[layer];
-  if (stack.usesLargest)
-    result.a = std::max(result.a, 1.0);
   return result;
 }
 
@@ -340,11 +353,13 @@ std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofP
   for (const Stack &stack : stacks) {
     if (stack.chain != chain)
       continue;
+    std::vector<Step> steps;
+    for (const Equation &equation : stack.equations)
+      steps.emplace_back(stack, equation, ofPeak);
     for (int64_t layer = 0; layer < stack.count; ++layer) {
-      for (const Equation &equation : stack.equations)
-        all.push_back(coefficientsOf(stack, equation, ofPeak, layer));
-      for (size_t i = stack.equations.size(); i < most; ++i)
-        all.push_back({});
+      for (const Step &step : steps)
+        all.push_back(step.at(layer));
+      all.resize(all.size() + most - steps.size());
     }
   }
   return all;

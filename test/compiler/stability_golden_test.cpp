@@ -2,6 +2,7 @@
 #include "StabilityFixture.h"
 
 #include "compiler/stability/Assumptions.h"
+#include <chrono>
 #include <cmath>
 
 using namespace lnx::test;
@@ -153,4 +154,23 @@ TEST(StabilityGolden, s73_adam) {
   EXPECT_NEAR(adamBound(0.9, 0.98), 1.697749, 1e-6);
   EXPECT_NEAR(adamBound(0.9, 0.99), 2.345208, 1e-6);
   EXPECT_NEAR(adamBound(0.9, 0.999), 7.270292, 1e-6);
+}
+
+// Depth costs nothing but its tables: the same report at 100,000 layers.
+TEST(StabilityGolden, s47_depth_100000) {
+  for (const char *block : {"peri_ln", "ln_scaling"}) {
+    auto start = std::chrono::steady_clock::now();
+    std::string text = preset(std::string("block = ") + block, "  assume norm.gain <= 1\n  assume "
+                                                               "norm.bias.max <= 0\n");
+    Verified model(text);
+    mlir::OwningOpRef<mlir::ModuleOp> module = model.at({{"depth", "100000"}});
+    auto elaborated = std::chrono::steady_clock::now();
+    auto report = verify(*module, {});
+    auto done = std::chrono::steady_clock::now();
+    ASSERT_TRUE(mlir::succeeded(report));
+    EXPECT_EQ(report->depth, 100000);
+    std::printf("%s: elaborated in %.1f ms, verified in %.1f ms\n", block,
+                std::chrono::duration<double, std::milli>(elaborated - start).count(),
+                std::chrono::duration<double, std::milli>(done - elaborated).count());
+  }
 }
