@@ -64,13 +64,12 @@ template <typename List> static void addAll(List &list, const List &more) {
 
 Abstract lnx::join(ArrayRef<Abstract> operands) {
   Abstract result;
-  result.isFixed = result.isNumber = true;
+  result.isFixed = true;
   bool isConstant = true;
   for (const Abstract &x : operands) {
     addAll(result.carriers, x.carriers);
     addAll(result.last, x.last);
     result.isFixed &= x.isFixed;
-    result.isNumber &= x.isNumber;
     result.grounds |= x.grounds;
     result.usesOlder |=
         x.usesOlder || (x.epoch >= 0 && result.epoch >= 0 && x.epoch != result.epoch);

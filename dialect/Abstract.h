@@ -128,7 +128,7 @@ struct Abstract {
 };
 
 /// What both give to any value made of them: carriers, grounds, epochs; bounds stay unknown and
-/// degrees other than 0 become none.
+/// degrees other than 0 become none. It is never a number: whoever knows which says so.
 Abstract join(llvm::ArrayRef<Abstract> operands);
 /// Bound of blocks of `size` features, from what is known.
 Bound partOf(const Abstract &x, Type type, int64_t size);

@@ -284,6 +284,16 @@ std::vector<Abstract> DivOp::transfer(ArrayRef<Abstract> x) {
   return {quotientOf(x[0], getLhs().getType(), x[1], getRhs().getType(), getType())};
 }
 
+// A function of numbers is a number, where it has a value.
+static std::optional<Abstract> numberOf(ElementwiseOpInterface op, ArrayRef<Abstract> x) {
+  if (!llvm::all_of(x, [](const Abstract &operand) { return operand.isNumber; }))
+    return std::nullopt;
+  Series value = Series::zip(x.front().low, x.back().low, [&](double a, double b) {
+    return op.compute(ArrayRef<double>{a, b}.take_front(x.size()));
+  });
+  return value.isFinite() ? std::optional(Abstract::number(std::move(value))) : std::nullopt;
+}
+
 // One of the two everywhere, so bounded by their sum; at least as large as the larger low.
 static Abstract choiceOf(Operation *op, ArrayRef<Abstract> x) {
   Abstract sum = sumOf(x[0], op->getOperand(0).getType(), x[1], op->getOperand(1).getType(),
@@ -293,11 +303,17 @@ static Abstract choiceOf(Operation *op, ArrayRef<Abstract> x) {
   return result;
 }
 std::vector<Abstract> MaximumOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
   Abstract result = choiceOf(*this, x);
   result.low = larger(x[0].low, x[1].low);
   return {result};
 }
-std::vector<Abstract> MinimumOp::transfer(ArrayRef<Abstract> x) { return {choiceOf(*this, x)}; }
+std::vector<Abstract> MinimumOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
+  return {choiceOf(*this, x)};
+}
 std::vector<Abstract> NegOp::transfer(ArrayRef<Abstract> x) { return {negated(x[0])}; }
 std::vector<Abstract> AbsOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = contracted(x[0], /*isHomogeneous=*/true);
@@ -310,6 +326,8 @@ std::vector<Abstract> StepFunctionOp::transfer(ArrayRef<Abstract> x) {
   return {limited(x[0], 1, 0)};
 }
 std::vector<Abstract> ExpOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
   Abstract result = join(x);
   if (x[0].peak.isConstant())
     result.peak = Bound::constant(x[0].peak.b.map([](double v) { return std::exp(v); }));
@@ -318,10 +336,16 @@ std::vector<Abstract> ExpOp::transfer(ArrayRef<Abstract> x) {
   result.low = 0.0;
   return {result};
 }
-std::vector<Abstract> LogOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
+std::vector<Abstract> LogOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
+  return {join(x)};
+}
 
 // sqrt(v) <= max(1, v) <= 1 + v.
 std::vector<Abstract> SqrtOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
   Abstract result = join(x);
   Bound one = Bound::constant(1.0);
   auto root = [&](const Bound &bound) {
@@ -337,6 +361,8 @@ std::vector<Abstract> SqrtOp::transfer(ArrayRef<Abstract> x) {
   return {result};
 }
 std::vector<Abstract> RsqrtOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
   Abstract result = join(x);
   if (llvm::all_of(x[0].low.values, [](double v) { return v > 0; })) {
     result.peak = Bound::constant(x[0].low.map([](double v) { return 1 / std::sqrt(v); }));
@@ -348,6 +374,8 @@ std::vector<Abstract> RsqrtOp::transfer(ArrayRef<Abstract> x) {
   return {result};
 }
 std::vector<Abstract> PowOp::transfer(ArrayRef<Abstract> x) {
+  if (std::optional<Abstract> number = numberOf(*this, x))
+    return {*number};
   double exponent = getNumber();
   if (exponent == 1)
     return {x[0]};

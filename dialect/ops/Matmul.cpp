@@ -236,13 +236,16 @@ std::vector<Abstract> MatmulOp::transfer(ArrayRef<Abstract> operands) {
   result.whole = spectral * (Series(1 / std::sqrt(n)) * norm);
   result.across = w.frobenius * (Series(1 / std::sqrt(n)) * norm);
   result.whole = better(result.whole, result.across);
+  // The rows of a fixed matrix share one size, which may all be in one of them.
+  double rows = hasRows(getLhs().getType()) ? 1 : std::sqrt(static_cast<double>(p.m));
+  norm = Series(rows) * norm;
   result.peak = spectral * norm;
   if (w.perhead.isFinite() && w.partSize > 0 && !getTransposeRhs()) {
     result.partSize = w.partSize;
     result.part = w.perhead * (Series(1 / std::sqrt(double(w.partSize))) * norm);
     result.whole = better(result.whole, result.part);
   } else {
-    result.part = result.whole;
+    result.part = Series(rows) * result.whole;
     result.partSize = p.n;
   }
   return {result};

@@ -16,6 +16,7 @@ def Lnx_MatmulOp : Lnx_Primitive<"matmul"> {
     ::mlir::lnx::Flops getFlops();
     static ::std::vector<::llvm::StringRef> samples() {
       return {"lnx.matmul %0, %1 : tensor<?x4xf32>, tensor<4x3xf32>",
+              "lnx.matmul %0, %1 : tensor<3x4xf32>, tensor<4x2xf32>",
               "lnx.matmul %0, %1 {transpose_rhs} : tensor<?x4xf32>, tensor<3x4xf32>",
               "lnx.matmul %0, %1 {transpose_lhs} : tensor<?x4xf32>, tensor<?x3xf32>",
               "lnx.matmul %0, %1 {transpose_lhs, transpose_rhs} : tensor<2x3xf32>, tensor<5x2xf32>"};

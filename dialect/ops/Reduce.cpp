@@ -200,4 +200,12 @@ Abstract lnx::transferReduction(const Abstract &x, Type type, int64_t axis, doub
 }
 
 std::vector<Abstract> SumRowsOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
-std::vector<Abstract> BroadcastOp::transfer(ArrayRef<Abstract> x) { return {x[0]}; }
+
+// Repeated entries keep their mean square and their largest, not their sums or neighbours.
+std::vector<Abstract> BroadcastOp::transfer(ArrayRef<Abstract> x) {
+  Abstract result = x[0];
+  result.part = x[0].peak;
+  result.partSize = 1;
+  result.spectral = result.frobenius = result.perhead = result.rowSum = Series::top();
+  return {result};
+}

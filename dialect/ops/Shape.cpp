@@ -263,6 +263,7 @@ void LastRowOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCon
 // The entries stay, the blocks of the new last axis may be others.
 std::vector<Abstract> ReshapeOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = x[0];
+  result.spectral = result.perhead = result.rowSum = Series::top(); // of other rows and columns
   ArrayRef<int64_t> features = getFeatures(getType());
   int64_t size = features.empty() ? 1 : features.back();
   // Smaller blocks say more; they are kept when a reshape only joins them.

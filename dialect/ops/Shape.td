@@ -12,6 +12,7 @@ def Lnx_ReshapeOp : Op<Lnx_Dialect, "reshape", [Pure, DeclareOpInterfaceMethods<
   let extraClassDeclaration = [{
     static ::std::vector<::llvm::StringRef> samples() {
       return {"lnx.reshape %0 : tensor<?x6xf32> to tensor<?x2x3xf32>",
+              "lnx.reshape %0 : tensor<2x6xf32> to tensor<4x3xf32>",
               "lnx.reshape %0 : tensor<1xf32> to tensor<f32>"};
     }
   }];
