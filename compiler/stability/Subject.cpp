@@ -75,7 +75,7 @@ const std::vector<Recurrence::Coefficients> &Subject::at(Weights weights, int ch
 
 std::optional<double> Subject::updateTotalAt(int64_t depth) {
   const Depth &found = depthOf(depth);
-  return found.isGood ? std::optional(found.update) : std::nullopt;
+  return found.isGood ? found.update : std::nullopt;
 }
 
 Growth Subject::growth(Weights weights, int chain) {

@@ -42,7 +42,7 @@ public:
   Growth growth(Weights weights);
   /// Coefficients at another depth; empty where the model cannot have it.
   const std::vector<Recurrence::Coefficients> &at(Weights weights, int chain, int64_t depth);
-  /// U of deepnorm.update_bound at another depth.
+  /// U of deepnorm.update_bound at another depth, where S90 is about it.
   std::optional<double> updateTotalAt(int64_t depth);
   Shape shape(const Analysis &analysis, int chain) const;
   std::optional<Witness> witness(const Analysis &analysis) const;
@@ -57,7 +57,7 @@ public:
 private:
   struct Depth {
     std::map<std::pair<Weights, int>, std::vector<Recurrence::Coefficients>> of;
-    double update = 0;
+    std::optional<double> update;
     bool isGood = false;
   };
   const Depth &depthOf(int64_t depth);
@@ -69,8 +69,8 @@ using Property = void(Subject &, std::vector<Verdict> &);
 #define PROPERTY(function) Property function;
 #include "compiler/stability/Properties.def"
 
-/// U of S90 for the model as it is.
-double updateTotal(const Analysis &analysis);
+/// U of S90 for the model as it is; absent where a step is not of the form it is about.
+std::optional<double> updateTotal(const Analysis &analysis);
 /// "12.5", as short as reads back alike in six digits.
 std::string printNumber(double number);
 /// The path of a parameter with its repeat's scope.

@@ -15,37 +15,39 @@ namespace {
 struct Update {
   double total = 0; ///< U
   double cross = 0; ///< sum of v w / a over sub-layers that read another stream
-  double q = 1;     ///< mean square of the stream, for steps that are not normalised
 };
 } // namespace
 
-// One layer's step: (v^2 + w^2) dt^2 / a^2 under a norm of the sum, over the variance otherwise.
+// One step x <- P(a x + updates): the sum of dt^2 (v^2 + w^2) / a^2.
 static void addStep(const Abstract &next, size_t layer, Update &update) {
   double a2 = next.initialSkip[layer] * next.initialSkip[layer];
-  double variance = a2 * update.q, total = 0, cross = 0;
+  double total = 0, cross = 0;
   for (const Branch &branch : next.branches) {
     double in = branch.in[layer], out = branch.out[layer];
     double dt2 = branch.scale[layer] * branch.scale[layer];
-    double input = branch.inputScale[layer] * branch.inputScale[layer] *
-                   (branch.hasInputNorm || next.isPost ? 1 : update.q);
+    double input = branch.inputScale[layer] * branch.inputScale[layer];
     bool isFree = branch.hasOutputNorm && in * out > 0;
     total += dt2 * (in + out) * (isFree ? 1 / (in * out) : input);
-    variance += dt2 * (isFree ? 1 : in * out * input);
     if (branch.isCross)
       cross += std::sqrt(dt2 * in * out);
   }
-  if (next.isPost) {
-    update.total += a2 > 0 ? total / a2 : INFINITY;
-    update.cross += cross / std::sqrt(a2);
-    update.q = 1;
-  } else {
-    update.total += variance > 0 ? total / variance : 0;
-    update.cross += variance > 0 ? cross / std::sqrt(variance) : 0;
-    update.q = variance;
-  }
+  update.total += a2 > 0 ? total / a2 : INFINITY;
+  update.cross += cross / std::sqrt(a2);
 }
 
-double stability::updateTotal(const Analysis &analysis) {
+// The paper's model is about steps that normalise stream and update together: the first that does
+// not, if there is one.
+static const Equation *firstOutside(const Analysis &analysis) {
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations)
+      if (!equation.next.isPost)
+        return &equation;
+  return nullptr;
+}
+
+std::optional<double> stability::updateTotal(const Analysis &analysis) {
+  if (firstOutside(analysis))
+    return std::nullopt;
   std::vector<Update> updates(analysis.chains.size());
   for (const Stack &stack : analysis.stacks)
     for (int64_t layer = 0; layer < stack.count; ++layer)
@@ -66,7 +68,7 @@ double stability::updateTotal(const Analysis &analysis) {
 }
 
 // Increments between N, 2N, 4N and 8N: growing, level or fading.
-static Growth classOf(double u1, double u2, double u4, double u8) {
+static Growth classOf(double u2, double u4, double u8) {
   double first = u4 - u2, second = u8 - u4;
   if (std::abs(second) <= 1e-9 * std::max(1.0, std::abs(u8)))
     return Growth::bounded();
@@ -76,8 +78,53 @@ static Growth classOf(double u1, double u2, double u4, double u8) {
   if (exponent <= 0.1)
     return Growth::log();
   double quarter = std::round(exponent * 4) / 4;
-  (void)u1;
   return Growth::power(std::abs(quarter - exponent) < 0.05 ? quarter : exponent);
+}
+
+static std::optional<Growth> classOfUpdate(Subject &subject) {
+  int64_t base = sampleDepths(subject.declared.layers()).front();
+  std::optional<double> u[3];
+  for (int i = 0; i < 3; ++i)
+    u[i] = subject.updateTotalAt(base << (i + 1));
+  return u[0] && u[1] && u[2] ? std::optional(classOf(*u[0], *u[1], *u[2])) : std::nullopt;
+}
+
+// S91, for a model that the paper's equations describe.
+static void judge(Subject &subject, const std::optional<Growth> &growth, Verdict &verdict) {
+  verdict.formula = "U = sum_k dt_k^2 (v_k^2 + w_k^2)/a_k^2";
+  verdict.number = updateTotal(subject.declared);
+  verdict.details.push_back("accepted up to " + printNumber(largestUpdate));
+  if (!growth)
+    return;
+  verdict.growth = growth->print();
+  if (growth->kind() == Growth::Kind::bounded && *verdict.number <= largestUpdate)
+    verdict.word = Word::proved;
+  if (growth->kind() < Growth::Kind::power || growth->kind() == Growth::Kind::unknown)
+    return;
+  verdict.word = Word::refuted;
+  for (const Stack &stack : subject.declared.stacks)
+    for (const Equation &equation : stack.equations) {
+      auto step = const_cast<Equation &>(equation).op;
+      verdict.culprits.push_back({"this step weighs its update too much", step.getLoc()});
+    }
+  verdict.fix = "scale the stream, not the update: norm((2*depth)^(1/4)*x + f(x)), with gains "
+                "(8*depth)^(-1/4)";
+}
+
+static Verdict warmupOf(const std::optional<Growth> &growth) {
+  Verdict warmup;
+  warmup.property = "needs_warmup";
+  warmup.basis = Basis::heuristic;
+  warmup.claim = "S94";
+  if (growth && growth->kind() <= Growth::Kind::log)
+    warmup.word = Word::predictedOk;
+  else if (growth && Growth::power(0.5) <= *growth)
+    warmup.word = Word::predictedBad;
+  if (growth)
+    warmup.growth = growth->print();
+  warmup.details.push_back("by the class of the update bound: " +
+                           (growth ? growth->print() : std::string("not known")));
+  return warmup;
 }
 
 void stability::updateBound(Subject &subject, std::vector<Verdict> &verdicts) {
@@ -87,46 +134,16 @@ void stability::updateBound(Subject &subject, std::vector<Verdict> &verdicts) {
   verdict.property = "deepnorm.update_bound";
   verdict.basis = Basis::paperModel;
   verdict.claim = "S91";
-  verdict.formula = "U = sum_k dt_k^2 (v_k^2 + w_k^2)/a_k^2";
-  verdict.number = updateTotal(subject.declared);
-  int64_t base = sampleDepths(subject.declared.layers()).front();
-  std::optional<double> u[4];
-  for (int i = 0; i < 4; ++i)
-    u[i] = subject.updateTotalAt(base << i);
   std::optional<Growth> growth;
-  if (u[0] && u[1] && u[2] && u[3])
-    growth = classOf(*u[0], *u[1], *u[2], *u[3]);
-  if (growth) {
-    verdict.growth = growth->print();
-    bool isBounded = growth->kind() == Growth::Kind::bounded;
-    if (isBounded && *verdict.number <= largestUpdate)
-      verdict.word = Word::proved;
-    else if (growth->kind() >= Growth::Kind::power)
-      verdict.word = Word::refuted;
+  if (const Equation *outside = firstOutside(subject.declared)) {
+    auto step = const_cast<Equation *>(outside)->op;
+    verdict.details.push_back("the paper's model is about steps x <- norm(a*x + f(x)) only");
+    verdict.culprits.push_back(
+        {"this step does not normalise stream and update together", step.getLoc()});
+  } else {
+    growth = classOfUpdate(subject);
+    judge(subject, growth, verdict);
   }
-  verdict.details.push_back("accepted up to " + printNumber(largestUpdate));
-  bool isPost = false;
-  for (const Stack &stack : subject.declared.stacks)
-    for (const Equation &equation : stack.equations) {
-      auto step = const_cast<Equation &>(equation).op;
-      isPost |= equation.next.isPost;
-      if (verdict.word == Word::refuted && equation.next.isPost)
-        verdict.culprits.push_back({"this step weighs its update too much", step.getLoc()});
-    }
-  if (verdict.word == Word::refuted && isPost)
-    verdict.fix = "scale the stream, not the update: norm((2*depth)^(1/4)*x + f(x)), with gains "
-                  "(8*depth)^(-1/4)";
-  Verdict warmup;
-  warmup.property = "needs_warmup";
-  warmup.basis = Basis::heuristic;
-  warmup.claim = "S94";
-  if (growth && growth->kind() <= Growth::Kind::log)
-    warmup.word = Word::predictedOk;
-  else if (growth && !(*growth <= Growth::power(0.49)))
-    warmup.word = Word::predictedBad;
-  warmup.growth = verdict.growth;
-  warmup.details.push_back("by the class of the update bound: " +
-                           (growth ? growth->print() : std::string("not known")));
   verdicts.push_back(std::move(verdict));
-  verdicts.push_back(std::move(warmup));
+  verdicts.push_back(warmupOf(growth));
 }
