@@ -23,7 +23,8 @@ def Lnx_ModelOp : Lnx_Op<"model", [IsolatedFromAbove, Symbol, SingleBlock, NoReg
   let summary = "one elaborated model";
   let description = [{
     The body ends in `lnx.return` of the logits, `tensor<?xVxf32>`. `settings` keeps the numbers the
-    model was elaborated with; `context` is the longest sequence, 0 for no limit.
+    model was elaborated with; `context` is the longest sequence, 0 for no limit. The unit attribute
+    `chooses_by_depth` says that a number or a statement was chosen by comparing with the depth.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$context, OptionalAttr<DictionaryAttr>:$settings);
   let regions = (region SizedRegion<1>:$body);

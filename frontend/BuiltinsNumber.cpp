@@ -69,6 +69,10 @@ Value applyUnary(Elaborator &e, BuiltinCall &call) {
   const Argument &x = *call.args[0];
   const std::string name = call.builtin.name;
   if (const Number *number = x.value.as<Number>()) {
+    const bool isStepwise =
+        name == "floor" || name == "ceil" || name == "round" || name == "abs" || name == "relu";
+    if (isStepwise && number->isOfDepth)
+      e.chooseByDepth();
     Number result = number->map([&](const Scalar &s) { return ofScalar(name, s); });
     if (!result.any([](const Scalar &s) { return !s.isFinite(); }))
       return Value(std::move(result), call.location);
@@ -90,6 +94,8 @@ Value applyId(Elaborator &, BuiltinCall &call) { return call.args[0]->value; }
 Value applyExtremum(Elaborator &e, BuiltinCall &call) {
   const bool isMax = std::string_view(call.builtin.name) == "max";
   const Number *a = call.args[0]->value.as<Number>(), *b = call.args[1]->value.as<Number>();
+  if (a && b && (a->isOfDepth || b->isOfDepth))
+    e.chooseByDepth();
   if (a && b)
     return Value(Number::map(*a, *b,
                              [&](const Scalar &x, const Scalar &y) {

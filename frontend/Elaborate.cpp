@@ -59,6 +59,8 @@ void Elaborator::finish(ir::ModelOp op, const ast::Decl &decl, const Value &logi
   for (const auto &[name, attr] : settingAttrs)
     attrs.push_back(builder.getNamedAttr(name, attr));
   op.setSettingsAttr(builder.getDictionaryAttr(attrs));
+  if (choosesByDepth)
+    op->setAttr("chooses_by_depth", builder.getUnitAttr());
 }
 
 const ast::Decl *Elaborator::chooseModel() {

@@ -33,6 +33,18 @@ Value Elaborator::model(const ast::Decl &decl, std::vector<ModelArgument> args, 
   return result;
 }
 
+namespace {
+/// The formals that Depths.cpp scales.
+void markDepth(const std::string &formal, Value &value) {
+  const Number *number = value.as<Number>();
+  if (!number || (formal != "depth" && formal != "N" && formal != "M"))
+    return;
+  Number marked = *number;
+  marked.isOfDepth = true;
+  value = Value(std::move(marked), value.origin());
+}
+} // namespace
+
 /// Gives each formal its value and takes the arguments it used out of `args`.
 bool Elaborator::bindModel(Frame &callee, std::vector<ModelArgument> &args, Location at) {
   if (!callee.decl->sig)
@@ -57,6 +69,7 @@ bool Elaborator::bindModel(Frame &callee, std::vector<ModelArgument> &args, Loca
             "an argument of a model is known when compiling, this is " + describe(value));
       value = Value();
     }
+    markDepth(formal.name.text, value);
     callee.scopes.front().emplace(formal.name.text, Binding{value, formal.name.location});
   }
   return !diagnostics.hasErrors();

@@ -178,6 +178,9 @@ std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condi
   const bool isEquality = condition.op == Op::Equal || condition.op == Op::NotEqual;
   std::vector<bool> result;
   if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
+    // One answer for all layers says nothing about other depths.
+    if (a->isUniform() && b->isUniform() && (a->isOfDepth || b->isOfDepth))
+      chooseByDepth();
     for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
       const int order = Scalar::compare(a->at(i), b->at(i));
       result.push_back(condition.op == Op::Less           ? order < 0

@@ -119,6 +119,9 @@ public:
   /// `used`: where it is named first.
   mlir::Value input(llvm::StringRef name, Location used);
   mlir::OpBuilder &ops() { return builder; }
+  /// A number or a statement was chosen by comparing with the depth: tables of some depths then say
+  /// nothing about all of them, and the verifier must not read a growth class from them.
+  void chooseByDepth() { choosesByDepth = true; }
 
 private:
   friend struct FrameGuard;
@@ -238,6 +241,7 @@ private:
   uint32_t depth = 0;      // of nested evaluation
   uint32_t expansions = 0; // calls of definitions so far
   bool isExhausted = false;
+  bool choosesByDepth = false;
 };
 
 /// Enters a frame for as long as it lives.

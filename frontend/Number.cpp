@@ -227,26 +227,27 @@ std::vector<double> Number::values() const {
 }
 
 Number Number::map(const std::function<Scalar(const Scalar &)> &f) const {
-  if (isUniform())
-    return f(single);
-  std::vector<Scalar> result;
-  result.reserve(size());
-  for (const Scalar &value : *layers)
-    result.push_back(f(value));
-  return Number(std::move(result));
+  std::vector<Scalar> values;
+  values.reserve(size());
+  for (size_t i = 0; i < size(); ++i)
+    values.push_back(f(at(i)));
+  Number result = isUniform() ? Number(values.front()) : Number(std::move(values));
+  result.isOfDepth = isOfDepth;
+  return result;
 }
 
 Number Number::map(const Number &a, const Number &b,
                    const std::function<Scalar(const Scalar &, const Scalar &)> &f) {
-  if (a.isUniform() && b.isUniform())
-    return f(a.single, b.single);
   assert((a.isUniform() || b.isUniform() || a.size() == b.size()) && "numbers of one repeat");
-  std::vector<Scalar> result;
+  std::vector<Scalar> values;
   const size_t count = std::max(a.size(), b.size());
-  result.reserve(count);
+  values.reserve(count);
   for (size_t i = 0; i < count; ++i)
-    result.push_back(f(a.at(i), b.at(i)));
-  return Number(std::move(result));
+    values.push_back(f(a.at(i), b.at(i)));
+  const bool isUniform = a.isUniform() && b.isUniform();
+  Number result = isUniform ? Number(values.front()) : Number(std::move(values));
+  result.isOfDepth = a.isOfDepth || b.isOfDepth;
+  return result;
 }
 
 bool Number::any(const std::function<bool(const Scalar &)> &f) const {

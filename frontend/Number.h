@@ -72,6 +72,9 @@ public:
   bool any(const std::function<bool(const Scalar &)> &f) const;
   bool operator==(const Number &other) const;
 
+  /// Made from the model's depth: another depth may give another number.
+  bool isOfDepth = false;
+
 private:
   Scalar single;
   std::shared_ptr<const std::vector<Scalar>> layers;

@@ -83,20 +83,20 @@ Growth Subject::growth(Weights weights, int chain) {
     return known->second;
   const Analysis &analysis = run(weights);
   auto own = analysis.coefficients(chain, /*ofPeak=*/false);
-  bool isTop = false, isReset = !own.empty();
+  bool isTop = false;
   for (const Recurrence::Coefficients &k : own)
     isTop |= !std::isfinite(k.a + k.b + k.c + k.gain);
   Growth result = Growth::unbounded();
   if (!isTop) {
     int64_t depth = std::max<int64_t>(1, analysis.layers());
-    bool isGood = static_cast<bool>(options.atDepth);
+    // Where the model chooses by its depth, depths not sampled may choose otherwise.
+    bool isGood = options.atDepth && !model->hasAttr("chooses_by_depth");
     for (int64_t sample : sampleDepths(depth))
       isGood = isGood && depthOf(sample).isGood;
     Recurrence recurrence;
     recurrence.at = [&](int64_t n) { return at(weights, chain, n); };
     result = isGood ? recurrence.growth(depth) : Growth::unknown(0);
   }
-  (void)isReset;
   classes.emplace(std::pair(weights, chain), result);
   return result;
 }

@@ -26,6 +26,23 @@ std::optional<Report> verify(const std::string &text, Settings settings = {}) {
 }
 } // namespace
 
+// s51: a schedule that looks like 1/N at every sampled depth and is constant far beyond them.
+TEST(StabilityLanguage, s51_choices_by_depth) {
+  auto growth = [](const std::string &dt) {
+    return word(
+        verify("model m(depth = 12) {\n  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n"
+               "  return gpt2(depth = depth, width = 16, heads = 2, vocab = 20, context = 8, "
+               "block = own)\n}\n"
+               "def own(x, l, depth, heads) = peri_ln(x, l, depth, heads, dt = " +
+               dt + ")\n"),
+        "forward.growth");
+  };
+  EXPECT_EQ(growth("1/depth"), "P");
+  for (const char *dt :
+       {"max(1e-4, 1/depth)", "1e-4 - min(1e-4 - 1/depth, 0)", "1/depth + floor(depth/1e4)"})
+    EXPECT_EQ(growth(dt), "U") << dt;
+}
+
 // s6: every spelling has the bound of the prelude's norm, without a law.
 TEST(StabilityLanguage, s6_spellings) {
   const char *spellings[] = {
