@@ -20,9 +20,8 @@ Analysis::Analysis(ModelOp model, Assumptions &assumptions, Weights weights)
       headSize = lastOf(op->getResult(0).getType()) / lastOf(op->getResult(1).getType());
   });
   model.walk([&](StepOp op) {
-    Value previous = resolve(op.getPrevious());
-    if (!op->getParentOfType<RepeatOp>() && !previous.getDefiningOp<RepeatOp>())
-      roots[previous] = true;
+    if (!op->getParentOfType<RepeatOp>())
+      roots[resolve(op.getPrevious())] = true;
   });
   runBlock(model.getBody().front());
 }
@@ -67,6 +66,35 @@ Abstract Analysis::result(int chain, Type type) {
   return x;
 }
 
+/// Made of parameters and inputs only, not of what a step computed.
+static bool isEmbedding(Value value, DenseSet<Value> &seen) {
+  while (auto apply = value.getDefiningOp<ApplyOp>())
+    value = apply.getBody().front().getTerminator()->getOperand(
+        cast<OpResult>(value).getResultNumber());
+  if (!value.getDefiningOp() || isa<StepOp, RepeatOp>(value.getDefiningOp()))
+    return false;
+  return !seen.insert(value).second || llvm::all_of(value.getDefiningOp()->getOperands(),
+                                                    [&](Value x) { return isEmbedding(x, seen); });
+}
+
+// What follows may be about another stream: numbers are left, where they are known.
+void Analysis::close() {
+  int chain = stacks[current].chain;
+  current = -1;
+  for (auto &[value, x] : values) {
+    bool isKnown =
+        x.whole.isConstant() && x.part.isConstant() && x.across.isConstant() && x.peak.isConstant();
+    if (x.isStream && x.epoch == epoch) {
+      x = result(chain, value.getType());
+      chainOfResult[value] = chain;
+    } else if (x.epoch >= 0 && !isKnown) {
+      Abstract unknown;
+      unknown.carriers = x.carriers;
+      x = std::move(unknown);
+    }
+  }
+}
+
 int Analysis::chainOf(Value carry, StringRef stream) {
   Value root = resolve(carry);
   if (auto found = chainOfResult.find(carry); found != chainOfResult.end())
@@ -83,8 +111,10 @@ int Analysis::chainOf(Value carry, StringRef stream) {
     chain.peak0 = x.peak.b.largest();
   chain.grounds = x.grounds;
   // x0.rms speaks about embeddings, not about streams made of other streams.
+  DenseSet<Value> seen;
+  bool isStart = isEmbedding(carry, seen);
   if (std::optional<double> rms = assumptions.number("x0.rms", chain.grounds))
-    if (chains.empty() || !chain.r0)
+    if (isStart && (chains.empty() || !chain.r0))
       chain.r0 = chain.r0 ? std::min(*chain.r0, *rms) : *rms;
   chains.push_back(std::move(chain));
   return static_cast<int>(chains.size()) - 1;
@@ -173,6 +203,9 @@ void Analysis::runStep(StepOp op) {
   Stack &stack = stacks[current];
   Equation equation;
   equation.op = op;
+  const Abstract &previous = get(op.getPrevious());
+  if (!stack.repeat && (!previous.isStream || previous.epoch != epoch))
+    next = Abstract(); // a step of another stream than the open one
   bool isOther = stack.repeat && stack.repeat.getCarries().size() > 1;
   stack.usesLargest |= next.usesOlder || isOther;
   if (next.epoch >= 0 && next.epoch != epoch)
@@ -183,6 +216,8 @@ void Analysis::runStep(StepOp op) {
 }
 
 void Analysis::runRepeat(RepeatOp op) {
+  if (current >= 0 && !stacks[current].repeat)
+    close();
   int outer = std::exchange(current, -1);
   StringRef name = "x";
   op.getBody().walk([&](StepOp step) { name = step.getStream(); });

@@ -75,6 +75,7 @@ private:
   Abstract scaled(Abstract x, const Normalisation &norm, Operation *place);
   void applyLaw(LawOp law, Abstract &x, Type type);
   Abstract streamOf(Type type);
+  void close();
   Abstract result(int chain, Type type);
   int chainOf(Value carry, llvm::StringRef stream);
   const Abstract &get(Value value) { return values.find(value)->second; }
