@@ -48,56 +48,47 @@ bool lnx::isSameValue(Value x, Value y) { return isSame(x, y, 12); }
 
 //===-- products and sums ----------------------------------------------------===//
 
-namespace {
-/// number * product of above / product of below.
-struct Product {
-  double number = 1;
-  SmallVector<Value> above, below;
-};
-/// number + sum of coefficient * value.
-struct Sum {
-  double number = 0;
-  SmallVector<std::pair<double, Value>> terms;
-};
-} // namespace
-
-static void flatten(Value value, bool isBelow, Product &product, int depth) {
+static void flatten(Value value, bool isBelow, Factors &product, int depth, Value stop) {
   value = resolve(value);
   if (std::optional<double> number = getNumber(value)) {
     product.number *= isBelow ? 1 / *number : *number;
     return;
   }
-  if (depth > 0) {
+  if (depth > 0 && value != stop) {
     if (auto mul = value.getDefiningOp<MulOp>()) {
-      flatten(mul.getLhs(), isBelow, product, depth - 1);
-      flatten(mul.getRhs(), isBelow, product, depth - 1);
+      flatten(mul.getLhs(), isBelow, product, depth - 1, stop);
+      flatten(mul.getRhs(), isBelow, product, depth - 1, stop);
       return;
     }
     if (auto div = value.getDefiningOp<DivOp>()) {
-      flatten(div.getLhs(), isBelow, product, depth - 1);
-      flatten(div.getRhs(), !isBelow, product, depth - 1);
+      flatten(div.getLhs(), isBelow, product, depth - 1, stop);
+      flatten(div.getRhs(), !isBelow, product, depth - 1, stop);
       return;
     }
     if (auto negation = value.getDefiningOp<NegOp>()) {
       product.number = -product.number;
-      flatten(negation.getX(), isBelow, product, depth - 1);
+      flatten(negation.getX(), isBelow, product, depth - 1, stop);
       return;
     }
   }
   (isBelow ? product.below : product.above).push_back(value);
 }
 
-static void flatten(Value value, double factor, Sum &sum, int depth) {
+static void flatten(Value value, double factor, Summands &sum, int depth, Value stop) {
   value = resolve(value);
   if (std::optional<double> number = getNumber(value)) {
     sum.number += factor * *number;
     return;
   }
+  if (value == stop) {
+    sum.terms.push_back({factor, value});
+    return;
+  }
   auto add = value.getDefiningOp<AddOp>();
   auto sub = value.getDefiningOp<SubOp>();
   if (depth > 0 && (add || sub)) {
-    flatten(value.getDefiningOp()->getOperand(0), factor, sum, depth - 1);
-    flatten(value.getDefiningOp()->getOperand(1), sub ? -factor : factor, sum, depth - 1);
+    flatten(value.getDefiningOp()->getOperand(0), factor, sum, depth - 1, stop);
+    flatten(value.getDefiningOp()->getOperand(1), sub ? -factor : factor, sum, depth - 1, stop);
     return;
   }
   auto mul = value.getDefiningOp<MulOp>();
@@ -107,11 +98,23 @@ static void flatten(Value value, double factor, Sum &sum, int depth) {
                                 : div ? getNumber(resolve(div.getRhs()))
                                       : std::nullopt;
   if (depth > 0 && left)
-    return flatten(mul.getRhs(), factor * *left, sum, depth - 1);
+    return flatten(mul.getRhs(), factor * *left, sum, depth - 1, stop);
   if (depth > 0 && right)
     return flatten(value.getDefiningOp()->getOperand(0), mul ? factor * *right : factor / *right,
-                   sum, depth - 1);
+                   sum, depth - 1, stop);
   sum.terms.push_back({factor, value});
+}
+
+Factors lnx::factorsOf(Value value, int depth, Value stop) {
+  Factors product;
+  flatten(value, /*isBelow=*/false, product, depth, stop);
+  return product;
+}
+
+Summands lnx::summandsOf(Value value, int depth, Value stop) {
+  Summands sum;
+  flatten(value, 1, sum, depth, stop);
+  return sum;
 }
 
 //===-- normalisation --------------------------------------------------------===//
@@ -136,8 +139,7 @@ static std::optional<Root> matchRoot(Value value) {
       return Root{power.getX(), 0, power.getNumber() < 0};
     return std::nullopt;
   }
-  Sum sum;
-  flatten(value, 1, sum, 4);
+  Summands sum = summandsOf(value, 4);
   if (sum.terms.size() != 1 || sum.terms[0].first != 1 || sum.number <= 0 ||
       sum.terms[0].second == value)
     return std::nullopt;
@@ -160,8 +162,7 @@ static Value matchSquare(Value value) {
 
 /// `factor` times the mean over the last axis: the value averaged, and its size.
 static Value matchMean(Value value, double &factor) {
-  Product product;
-  flatten(value, /*isBelow=*/false, product, 2);
+  Factors product = factorsOf(value, 2);
   if (product.above.size() != 1 || !product.below.empty())
     return {};
   factor *= product.number;
@@ -177,8 +178,7 @@ static Value matchMean(Value value, double &factor) {
 
 /// y where `value` is y - mean(y).
 static Value matchCentred(Value value) {
-  Sum sum; // one level only: y may be a sum itself
-  flatten(value, 1, sum, 1);
+  Summands sum = summandsOf(value, 1); // one level only: y may be a sum itself
   if (sum.number != 0 || sum.terms.size() != 2)
     return {};
   for (int i : {0, 1}) {
@@ -193,8 +193,7 @@ static Value matchCentred(Value value) {
 
 /// q where `radicand` is q mean(v v) + eps, or q (mean(y y) - mean(y)^2) + eps for v = y - mean(y).
 static bool matchRadicand(Value radicand, Value v, Value uncentred, double &q, double &eps) {
-  Sum sum;
-  flatten(radicand, 1, sum, 6);
+  Summands sum = summandsOf(radicand, 6);
   eps = sum.number;
   if (eps < 0 || sum.terms.empty() || sum.terms.size() > 2)
     return false;
@@ -227,8 +226,7 @@ std::optional<Normalisation> lnx::matchNormalisation(Value value) {
   value = resolve(value);
   if (!value.getDefiningOp<MulOp>() && !value.getDefiningOp<DivOp>())
     return std::nullopt;
-  Product product;
-  flatten(value, /*isBelow=*/false, product, 8);
+  Factors product = factorsOf(value, 8);
   SmallVector<std::pair<Value, bool>> all;
   for (Value factor : product.above)
     all.push_back({factor, false});
@@ -278,13 +276,6 @@ std::optional<Value> lnx::matchAveraging(Value value) {
   if (reduction.getFactor(count) != 1 || !isSameValue(x, div.getLhs()))
     return std::nullopt;
   return resolve(x);
-}
-
-static Value behindReshape(Value value) {
-  value = resolve(value);
-  while (auto reshape = value.getDefiningOp<ReshapeOp>())
-    value = resolve(reshape.getX());
-  return value;
 }
 
 std::optional<Mixing> lnx::matchMixing(Value value) {

@@ -1,12 +1,14 @@
 // DualActivation: squared Hermite coefficients of an activation, and their power series in rho.
-// ReLU has the arc-cosine closed form; GELU and SiLU use it too once their variance is so large
-// that they are ReLU within 0.5 %, which is also what 48 terms leave out there.
+// Functions of degree 1, such as ReLU, have the arc-cosine closed form; others get it too once the
+// variance is so large that only their two slopes matter: GELU is ReLU within 0.5 % there, which is
+// also what 48 terms leave out.
 #include "compiler/stability/DualActivation.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 using namespace mlir::lnx::stability;
 using Activation = MeanFieldUpdate::Activation;
@@ -19,36 +21,6 @@ constexpr int nodes = 241;
 constexpr double reach = 12, spacing = 2 * reach / (nodes - 1);
 // gelu(x) - relu(x) is a bump of width 1: relative weight v^(-3/2).
 constexpr double reluVariance = 100;
-
-struct PhiAndSlope {
-  double phi, slope;
-};
-
-PhiAndSlope activate(Activation activation, double x) {
-  constexpr double invSqrt2 = 1 / std::numbers::sqrt2;
-  static const double density = std::sqrt(0.5 * std::numbers::inv_pi);
-  switch (activation) {
-  case Activation::identity:
-    return {x, 1};
-  case Activation::relu:
-    return {std::max(x, 0.0), x > 0 ? 1.0 : 0.0};
-  case Activation::geluErf: {
-    double below = 0.5 * (1 + std::erf(x * invSqrt2));
-    return {x * below, below + x * density * std::exp(-0.5 * x * x)};
-  }
-  case Activation::geluTanh: {
-    constexpr double cubic = 0.044715;
-    static const double c = std::sqrt(2 * std::numbers::inv_pi);
-    double t = std::tanh(c * (x + cubic * x * x * x));
-    return {0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * cubic * x * x)};
-  }
-  case Activation::silu: {
-    double s = 1 / (1 + std::exp(-x));
-    return {x * s, s + x * s * (1 - s)};
-  }
-  }
-  return {0, 0};
-}
 
 /// Normalised Hermite polynomials at the nodes times the Gaussian weight.
 struct HermiteTable {
@@ -77,33 +49,49 @@ const HermiteTable &hermite() {
   return table;
 }
 
-/// E[relu relu] / v and E[relu' relu'] at correlation rho.
-double arcCosine(double rho) {
-  double r = std::clamp(rho, -1.0, 1.0);
-  return (std::sqrt(1 - r * r) + r * (std::numbers::pi - std::acos(r))) * 0.5 *
-         std::numbers::inv_pi;
+double at(const Activation &activation, double x) { return activation ? (*activation)(x) : x; }
+
+/// phi(x) = linear x + bent |x| at both signs of `size`.
+std::pair<double, double> slopesAt(const Activation &activation, double size) {
+  double up = at(activation, size) / size, down = -at(activation, -size) / size;
+  return {0.5 * (up + down), 0.5 * (up - down)};
 }
-double arcCosineSlope(double rho) {
-  return (std::numbers::pi - std::acos(std::clamp(rho, -1.0, 1.0))) * 0.5 * std::numbers::inv_pi;
+
+bool isHomogeneous(const Activation &activation, std::initializer_list<double> sizes,
+                   double tolerance) {
+  auto first = slopesAt(activation, *sizes.begin());
+  for (double size : sizes) {
+    auto other = slopesAt(activation, size);
+    if (!(std::abs(other.first - first.first) + std::abs(other.second - first.second) <= tolerance))
+      return false;
+  }
+  return true;
 }
 
 } // namespace
 
-void DualActivation::Series::set(const std::array<double, terms> &squares) {
-  double total = 0, rest = 0;
+void DualActivation::Series::set(const std::array<double, terms> &squares, double total) {
+  double known = 0;
   for (double c : squares)
-    total += c;
+    known += c;
+  // All coefficients are positive, so that what is missing is exact at rho = 1, where it matters.
+  double rest = total - known > 1e-12 * total ? total - known : 0;
   evenTerms = oddTerms = 0;
   std::array<double *, 2> into = {even.data(), odd.data()};
   std::array<int *, 2> counts = {&evenTerms, &oddTerms};
   for (int parity = 0; parity < 2; ++parity) {
-    rest = 0;
+    double cut = 0;
     int last = terms / 2;
-    while (last > 0 && rest + squares[2 * (last - 1) + parity] <= 1e-15 * total)
-      rest += squares[2 * (--last) + parity];
+    while (last > 0 && cut + squares[2 * (last - 1) + parity] <= 1e-15 * total)
+      cut += squares[2 * (--last) + parity];
     *counts[parity] = last;
     for (int k = 0; k < last; ++k)
       into[parity][k] = squares[2 * k + parity];
+    if (rest > 0) {
+      std::fill(into[parity] + last, into[parity] + terms / 2, 0.0);
+      into[parity][terms / 2] = 0.5 * rest;
+      *counts[parity] = terms / 2 + 1;
+    }
   }
 }
 
@@ -136,50 +124,77 @@ void DualActivation::Series::at(const double *rho, double *out, int64_t n) const
   }
 }
 
-DualActivation::DualActivation(Activation activation, double v)
-    : activation(activation), variance(v) {
+DualActivation::DualActivation(const Activation &activation, double v) : variance(v) {
   assert(v >= 0 && "variances are not negative");
-  bool smooth = activation != Activation::identity && activation != Activation::relu;
-  closedForm = !smooth || v > reluVariance;
-  if (closedForm)
+  if (isHomogeneous(activation, {1, 1e-3, 0.4, 3, 50}, 1e-12)) {
+    std::tie(linear, bent) = slopesAt(activation, 1);
     return;
+  }
+  double far = 10 * std::sqrt(v);
+  if (v > reluVariance && isHomogeneous(activation, {far, 2 * far}, 1e-3)) {
+    std::tie(linear, bent) = slopesAt(activation, far);
+    return;
+  }
+  closedForm = false;
+  expand(activation);
+}
+
+void DualActivation::expand(const Activation &activation) {
   const HermiteTable &table = hermite();
-  std::array<double, nodes> y, dy;
-  double deviation = std::sqrt(v);
+  std::array<double, nodes> y;
+  // At no variance the slope at 0 is still asked for.
+  double v = std::max(variance, 1e-24), deviation = std::sqrt(v), total = 0;
   for (int i = 0; i < nodes; ++i) {
-    PhiAndSlope p = activate(activation, deviation * table.z[i]);
-    y[i] = p.phi;
-    dy[i] = p.slope;
+    y[i] = at(activation, deviation * table.z[i]);
+    total += table.weighted[0][i] * y[i] * y[i];
   }
-  std::array<double, terms> a, b;
+  std::array<double, terms> a, b = {};
   for (int k = 0; k < terms; ++k) {
-    // Four sums each, so that the additions overlap.
-    double s[4] = {}, t[4] = {};
+    double s[4] = {}; // four sums, so that the additions overlap
     for (int i = 0; i + 4 <= nodes; i += 4)
-      for (int j = 0; j < 4; ++j) {
+      for (int j = 0; j < 4; ++j)
         s[j] += table.weighted[k][i + j] * y[i + j];
-        t[j] += table.weighted[k][i + j] * dy[i + j];
-      }
-    double tail = table.weighted[k][nodes - 1];
-    double sum = s[0] + s[1] + s[2] + s[3] + tail * y[nodes - 1];
-    double slopes = t[0] + t[1] + t[2] + t[3] + tail * dy[nodes - 1];
+    double sum = s[0] + s[1] + s[2] + s[3] + table.weighted[k][nodes - 1] * y[nodes - 1];
     a[k] = sum * sum;
-    b[k] = slopes * slopes;
+    // sqrt(v) phi'(sqrt(v) z) = sum_k sqrt(k) a_k he_(k-1)(z).
+    if (k > 0)
+      b[k - 1] = k * a[k] / v;
   }
-  phi.set(a);
-  slope.set(b);
+  phi.set(a, total);
+  double slopes = 0;
+  for (double square : b)
+    slopes += square;
+  // A kink leaves much to high terms; the mean of the squared slopes is then taken as it is.
+  double known = 0;
+  for (double square : a)
+    known += square;
+  if (total - known > 1e-9 * total) {
+    slopes = 0;
+    constexpr double step = 1e-4;
+    for (int i = 0; i < nodes; ++i) {
+      double difference = at(activation, deviation * (table.z[i] + step)) -
+                          at(activation, deviation * (table.z[i] - step));
+      slopes += table.weighted[0][i] * difference * difference;
+    }
+    slopes /= 4 * step * step * v;
+  }
+  slope.set(b, slopes);
 }
 
 double DualActivation::value(double rho) const {
   if (!closedForm)
     return phi.at(rho);
-  return variance * (activation == Activation::identity ? rho : arcCosine(rho));
+  double r = std::clamp(rho, -1.0, 1.0);
+  // E |x||y| = 2/pi (sqrt(1 - rho^2) + rho asin rho); the product x |y| has mean zero.
+  double both = bent == 0 ? 0 : std::sqrt(1 - r * r) + r * std::asin(r);
+  return variance * (linear * linear * rho + bent * bent * 2 * std::numbers::inv_pi * both);
 }
 
 double DualActivation::derivative(double rho) const {
   if (!closedForm)
     return slope.at(rho);
-  return activation == Activation::identity ? 1 : arcCosineSlope(rho);
+  double r = std::clamp(rho, -1.0, 1.0);
+  return linear * linear + bent * bent * 2 * std::numbers::inv_pi * std::asin(r);
 }
 
 void DualActivation::values(const double *rho, double *out, int64_t n) const {
@@ -196,18 +211,19 @@ void DualActivation::derivatives(const double *rho, double *out, int64_t n) cons
     out[i] = derivative(rho[i]);
 }
 
-const DualActivation &DualActivations::at(Activation activation, double v) {
-  auto found = known.lower_bound({activation, v * (1 - tolerance)});
-  if (found == known.end() || found->first.first != activation ||
+const DualActivation &DualActivations::at(const Activation &activation, double v) {
+  const void *key = activation.get();
+  auto found = known.lower_bound({key, v * (1 - tolerance)});
+  if (found == known.end() || found->first.first != key ||
       found->first.second > v * (1 + tolerance))
-    found = known.emplace(std::pair(activation, v), DualActivation(activation, v)).first;
+    found = known.emplace(std::pair(key, v), DualActivation(activation, v)).first;
   return found->second;
 }
 
-double mlir::lnx::stability::dual(Activation activation, double v, double rho) {
+double mlir::lnx::stability::dual(const Activation &activation, double v, double rho) {
   return DualActivation(activation, v).value(rho);
 }
 
-double mlir::lnx::stability::dualDerivative(Activation activation, double v, double rho) {
+double mlir::lnx::stability::dualDerivative(const Activation &activation, double v, double rho) {
   return DualActivation(activation, v).derivative(rho);
 }

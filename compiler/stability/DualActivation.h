@@ -17,7 +17,8 @@ public:
   static constexpr int terms = 48;
 
   DualActivation() = default;
-  DualActivation(Activation activation, double v);
+  /// One function is asked for 250 numbers.
+  DualActivation(const Activation &activation, double v);
 
   double value(double rho) const;
   double derivative(double rho) const;
@@ -28,17 +29,21 @@ public:
 private:
   /// sum c_k rho^k as even(rho^2) + rho * odd(rho^2), cut where the rest is below 1e-15 of the sum.
   struct Series {
-    std::array<double, terms / 2> even{}, odd{};
+    std::array<double, terms / 2 + 1> even{}, odd{};
     int evenTerms = 0, oddTerms = 0;
 
-    void set(const std::array<double, terms> &squares);
+    /// `total`: of all coefficients; those beyond the known ones are one power.
+    void set(const std::array<double, terms> &squares, double total);
     double at(double rho) const;
     void at(const double *rho, double *out, int64_t n) const;
   };
 
-  Activation activation = Activation::identity;
+  void expand(const Activation &activation);
+
   double variance = -1;
+  /// phi(x) = linear x + bent |x|: in closed form.
   bool closedForm = true;
+  double linear = 1, bent = 0;
   Series phi, slope;
 };
 
@@ -47,11 +52,12 @@ class DualActivations {
 public:
   /// A dual whose variance is within `tolerance`, relative, of v.
   explicit DualActivations(double tolerance) : tolerance(tolerance) {}
-  const DualActivation &at(DualActivation::Activation activation, double v);
+  const DualActivation &at(const DualActivation::Activation &activation, double v);
 
 private:
   double tolerance;
-  std::map<std::pair<DualActivation::Activation, double>, DualActivation> known;
+  /// By function and variance.
+  std::map<std::pair<const void *, double>, DualActivation> known;
 };
 
 } // namespace mlir::lnx::stability

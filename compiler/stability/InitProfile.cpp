@@ -214,6 +214,13 @@ Verdict mlir::lnx::stability::rankCollapse(const InitProfile &init) {
     if (!s.overflow)
       inverse.push_back(s.tokensLeft > gone ? 1 / s.tokensLeft : infinity);
   Growth growth = classOrUnknown(inverse);
+  // Where the stream leaves the doubles, the last depths may be too shallow to tell an exponential
+  // from the powers up to 3 that follow it (no norm, ReLU): fewer tokens than that have to be left.
+  size_t told = inverse.size();
+  if (told > 0 && told < init.doubling.size() &&
+      init.doubling[told - 1].tokensLeft > std::pow(init.doubling[told - 1].depth, -3.0) &&
+      growth.kind() == Growth::Kind::exponential)
+    growth = Growth::unknown(0);
   if (init.own.tokensLeft <= gone && !(init.model.rho0 >= 1))
     growth = Growth::exponential();
   setGrowth(v, init, growth);

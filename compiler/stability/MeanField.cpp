@@ -27,7 +27,7 @@ static StepState enterStep(const MeanFieldStep &step, const TokenGram &k, DualAc
   state.after = k;
   state.after.times(step.skip * step.skip);
   for (const MeanFieldUpdate &update : step.updates) {
-    state.branches.push_back(enterBranch(update, k, step.eps, duals));
+    state.branches.push_back(enterBranch(update, k, duals));
     state.after.combine(1, update.dt * update.dt, state.branches.back().output);
   }
   if (step.postNorm) {

@@ -5,6 +5,8 @@
 #define LNX_COMPILER_STABILITY_MEANFIELD_H
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 namespace mlir::lnx::stability {
@@ -12,15 +14,12 @@ namespace mlir::lnx::stability {
 /// One update dt * O(f(I(x))) of a step. Gains are s_W = fan_in * Var(W) (6.1).
 struct MeanFieldUpdate {
   enum class Branch { attention, mlp, glu } branch = Branch::mlp;
-  enum class Activation {
-    identity,
-    relu,
-    geluTanh,
-    geluErf,
-    silu
-  } activation = Activation::geluTanh;
+  /// phi of mlp and glu, by its values; nothing stands for the identity. Copies are one function.
+  using Activation = std::shared_ptr<const std::function<double(double)>>;
+  Activation activation;
   double dt = 1;
   bool inputNorm = false, outputNorm = false;
+  double inputEps = 1e-5, hiddenEps = 1e-5, outputEps = 1e-5; ///< of its norms
   double inputGain = 1;                  ///< what multiplies I(x): a norm's gain, l^(-1/2) of LNS
   double outputGain = 1;                 ///< the same after the output norm
   bool hiddenNorm = false;               ///< a norm before the output projection (Sub-LN)
@@ -45,7 +44,7 @@ struct MeanFieldStep {
   double skip = 1;
   bool postNorm = false;
   double postGain = 1;
-  double eps = 1e-5; ///< of every norm of the step
+  double eps = 1e-5; ///< of the norm over the sum
   std::vector<MeanFieldUpdate> updates;
 };
 
@@ -99,9 +98,9 @@ MeanFieldProfile predictWithin(const MeanFieldModel &model, int64_t gramSteps = 
 double meanAbsolute(double q);
 
 /// Dual activation E[phi(z_i) phi(z_j)] for (z_i, z_j) ~ N(0, [[v, rho v], [rho v, v]]), by 48
-/// Hermite terms or in closed form for ReLU, and the same for phi'.
-double dual(MeanFieldUpdate::Activation activation, double v, double rho);
-double dualDerivative(MeanFieldUpdate::Activation activation, double v, double rho);
+/// Hermite terms or in closed form where phi is homogeneous, and the same for phi'.
+double dual(const MeanFieldUpdate::Activation &activation, double v, double rho);
+double dualDerivative(const MeanFieldUpdate::Activation &activation, double v, double rho);
 
 } // namespace mlir::lnx::stability
 

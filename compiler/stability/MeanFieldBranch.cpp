@@ -83,10 +83,11 @@ static void enterActivation(const MeanFieldUpdate &u, BranchState &state, DualAc
 }
 
 BranchState mlir::lnx::stability::enterBranch(const MeanFieldUpdate &u, const TokenGram &x,
-                                              double eps, DualActivations &duals) {
+                                              DualActivations &duals) {
   BranchState state;
   int64_t n = x.tokens();
-  state.in = u.inputNorm ? x.inverseNorms(eps, u.inputGain) : std::vector<double>(n, u.inputGain);
+  state.in =
+      u.inputNorm ? x.inverseNorms(u.inputEps, u.inputGain) : std::vector<double>(n, u.inputGain);
   state.input = x;
   state.input.scale(state.in);
   state.s = state.input.meanDiagonal();
@@ -96,14 +97,14 @@ BranchState mlir::lnx::stability::enterBranch(const MeanFieldUpdate &u, const To
   else
     enterActivation(u, state, duals);
   if (u.hiddenNorm) {
-    state.inner = state.hidden.inverseNorms(eps, 1);
+    state.inner = state.hidden.inverseNorms(u.hiddenEps, 1);
     state.hidden.scale(state.inner);
   }
   state.output = state.hidden;
   state.output.times(u.branch == Branch::attention ? u.sO : u.s2);
   state.output.scaleDiagonal(1 / (1 - u.dropout));
   state.variance = state.output.meanDiagonal();
-  state.out = u.outputNorm ? state.output.inverseNorms(eps, u.outputGain)
+  state.out = u.outputNorm ? state.output.inverseNorms(u.outputEps, u.outputGain)
                            : std::vector<double>(n, u.outputGain);
   state.output.scale(state.out);
   return state;

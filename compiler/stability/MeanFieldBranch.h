@@ -39,8 +39,7 @@ double logitVariance(const MeanFieldUpdate &update, double query, double key);
 /// The same for the gradient at the stream behind the queries, which meets a key and a value.
 double queryGain(const MeanFieldUpdate &update, double query, double key);
 
-BranchState enterBranch(const MeanFieldUpdate &update, const TokenGram &x, double eps,
-                        DualActivations &duals);
+BranchState enterBranch(const MeanFieldUpdate &update, const TokenGram &x, DualActivations &duals);
 /// `g` is the gradient at dt * O(f(I(x))).
 BranchGradient pullBranch(const MeanFieldUpdate &update, const BranchState &state,
                           const TokenGram &g, double width);

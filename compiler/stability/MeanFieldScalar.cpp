@@ -71,7 +71,7 @@ private:
     return u.causal && !u.memory ? causal : full;
   }
   Pair attend(const MeanFieldUpdate &u, ScalarBranch &b) const;
-  ScalarBranch enter(const MeanFieldUpdate &u, const Pair &x, double eps);
+  ScalarBranch enter(const MeanFieldUpdate &u, const Pair &x);
   ScalarStep enter(const MeanFieldStep &step, const Pair &x);
   Pair pullAttention(const MeanFieldUpdate &u, const ScalarBranch &b, const Pair &g,
                      WeightGradients &weights) const;
@@ -129,9 +129,9 @@ Pair ScalarRecursion::attend(const MeanFieldUpdate &u, ScalarBranch &b) const {
   return Pair{s * (r + (1 - r) * p.inverse) + noise, s * (r + (1 - r) * p.overlap)}.scaled(u.sV);
 }
 
-ScalarBranch ScalarRecursion::enter(const MeanFieldUpdate &u, const Pair &x, double eps) {
+ScalarBranch ScalarRecursion::enter(const MeanFieldUpdate &u, const Pair &x) {
   ScalarBranch b;
-  b.in = u.inputGain * u.inputGain / (u.inputNorm ? x.own + eps : 1);
+  b.in = u.inputGain * u.inputGain / (u.inputNorm ? x.own + u.inputEps : 1);
   b.input = x.scaled(b.in);
   double s = b.input.own;
   b.r = s > 0 ? std::max(0.0, b.input.other / s) : 0;
@@ -148,12 +148,12 @@ ScalarBranch ScalarRecursion::enter(const MeanFieldUpdate &u, const Pair &x, dou
     if (u.branch == Branch::glu)
       b.hidden = {u.sU * b.hidden.own * s, u.sU * b.hidden.other * b.input.other};
   }
-  b.inner = u.hiddenNorm ? 1 / (b.hidden.own + eps) : 1;
+  b.inner = u.hiddenNorm ? 1 / (b.hidden.own + u.hiddenEps) : 1;
   b.hidden = b.hidden.scaled(b.inner);
   b.output = b.hidden.scaled(u.branch == Branch::attention ? u.sO : u.s2);
   b.output.own /= 1 - u.dropout;
   b.variance = b.output.own;
-  b.out = u.outputGain * u.outputGain / (u.outputNorm ? b.output.own + eps : 1);
+  b.out = u.outputGain * u.outputGain / (u.outputNorm ? b.output.own + u.outputEps : 1);
   b.output = b.output.scaled(b.out);
   return b;
 }
@@ -162,7 +162,7 @@ ScalarStep ScalarRecursion::enter(const MeanFieldStep &step, const Pair &x) {
   ScalarStep state;
   state.after = x.scaled(step.skip * step.skip);
   for (const MeanFieldUpdate &u : step.updates) {
-    state.branches.push_back(enter(u, x, step.eps));
+    state.branches.push_back(enter(u, x));
     state.after.add(state.branches.back().output.scaled(u.dt * u.dt));
   }
   if (step.postNorm) {

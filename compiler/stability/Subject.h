@@ -4,6 +4,7 @@
 #define LNX_COMPILER_STABILITY_SUBJECT_H
 
 #include "compiler/stability/Analysis.h"
+#include "compiler/stability/InitModel.h"
 #include "compiler/stability/Verify.h"
 
 #include <map>
@@ -44,6 +45,8 @@ public:
   const std::vector<Recurrence::Coefficients> &at(Weights weights, int chain, int64_t depth);
   /// U of deepnorm.update_bound at another depth, where S90 is about it.
   std::optional<double> updateTotalAt(int64_t depth);
+  /// The prediction at initialisation, made when it is first asked for.
+  const InitPrediction &init();
   Shape shape(const Analysis &analysis, int chain) const;
   std::optional<Witness> witness(const Analysis &analysis) const;
   /// Fills in assumptions, missing ones and culprits of unbounded steps.
@@ -55,6 +58,7 @@ public:
   uint64_t grounds(const Analysis &analysis) const;
 
 private:
+  std::unique_ptr<InitPrediction> prediction;
   struct Depth {
     std::map<std::pair<Weights, int>, std::vector<Recurrence::Coefficients>> of;
     std::optional<double> update;

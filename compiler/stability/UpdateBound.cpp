@@ -111,7 +111,7 @@ static void judge(Subject &subject, const std::optional<Growth> &growth, Verdict
                 "(8*depth)^(-1/4)";
 }
 
-static Verdict warmupOf(const std::optional<Growth> &growth) {
+static Verdict warmupOf(const std::optional<Growth> &growth, const Verdict &update) {
   Verdict warmup;
   warmup.property = "needs_warmup";
   warmup.basis = Basis::heuristic;
@@ -120,11 +120,49 @@ static Verdict warmupOf(const std::optional<Growth> &growth) {
     warmup.word = Word::predictedOk;
   else if (growth && Growth::power(0.5) <= *growth)
     warmup.word = Word::predictedBad;
-  if (growth)
-    warmup.growth = growth->print();
+  warmup.growth = update.growth;
   warmup.details.push_back("by the class of the update bound: " +
-                           (growth ? growth->print() : std::string("not known")));
+                           (update.growth.empty() ? "not known" : update.growth));
+  if (update.word == Word::predictedOk)
+    warmup.details.push_back("and by its size: " + printNumber(*update.number));
   return warmup;
+}
+
+// S92, for any other model that the predictor at initialisation has rules for.
+static std::optional<Growth> judgeAtInit(Subject &subject, Verdict &verdict) {
+  const InitPrediction &init = subject.init();
+  if (!init.profile) {
+    verdict.culprits.push_back(init.reading.obstacle);
+    return std::nullopt;
+  }
+  verdict.basis = Basis::initMeanField;
+  verdict.claim = "S92";
+  verdict.formula = "U_mf = sum_k R_k G_k";
+  double own = init.profile->own.updateBound;
+  if (std::isfinite(own))
+    verdict.number = own;
+  if (init.profile->evaluated != init.profile->depth)
+    verdict.details.push_back("of " + std::to_string(init.profile->evaluated) + " layers");
+  verdict.details.push_back("tolerance: a factor of 3 (S92)");
+  std::vector<double> totals;
+  for (const InitSummary &summary : init.profile->doubling)
+    totals.push_back(summary.updateBound);
+  if (totals.empty())
+    return std::nullopt;
+  Growth growth = classOfDoubling(totals);
+  verdict.growth = growth.print();
+  // Far below the limit at every depth that is built, the class does not matter.
+  double most = std::max(own, *llvm::max_element(totals));
+  if (most <= largestUpdate) {
+    verdict.details.push_back("at most " + printNumber(most) + " at any depth up to " +
+                              std::to_string(init.profile->doubling.back().depth));
+    growth = Growth::bounded();
+  }
+  if (growth.kind() == Growth::Kind::bounded && own <= largestUpdate)
+    verdict.word = Word::predictedOk;
+  else if (growth.kind() >= Growth::Kind::power && growth.kind() != Growth::Kind::unknown)
+    verdict.word = Word::predictedBad;
+  return growth;
 }
 
 void stability::updateBound(Subject &subject, std::vector<Verdict> &verdicts) {
@@ -140,10 +178,12 @@ void stability::updateBound(Subject &subject, std::vector<Verdict> &verdicts) {
     verdict.details.push_back("the paper's model is about steps x <- norm(a*x + f(x)) only");
     verdict.culprits.push_back(
         {"this step does not normalise stream and update together", step.getLoc()});
+    growth = judgeAtInit(subject, verdict);
   } else {
     growth = classOfUpdate(subject);
     judge(subject, growth, verdict);
   }
+  Verdict warmup = warmupOf(growth, verdict);
   verdicts.push_back(std::move(verdict));
-  verdicts.push_back(warmupOf(growth));
+  verdicts.push_back(std::move(warmup));
 }

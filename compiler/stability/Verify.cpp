@@ -82,6 +82,7 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
     report.assumptions.push_back(assumption.text);
   for (Property *property : properties)
     property(subject, report.verdicts);
+  report.hazards = initHazards(subject.init());
   uint64_t all = subject.grounds(subject.declared);
   report.laws = assumptions->lawsOf(all);
   model.walk([&](CheckOp op) { report.checks.push_back(outcomeOf(op, report.verdicts)); });

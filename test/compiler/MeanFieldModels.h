@@ -4,6 +4,7 @@
 #define LNX_TEST_COMPILER_MEANFIELDMODELS_H
 
 #include "compiler/stability/MeanField.h"
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -16,6 +17,23 @@ using mlir::lnx::stability::MeanFieldStep;
 using mlir::lnx::stability::MeanFieldUpdate;
 using Branch = MeanFieldUpdate::Branch;
 using Activation = MeanFieldUpdate::Activation;
+
+inline Activation activationOf(double (*phi)(double)) {
+  return std::make_shared<const std::function<double(double)>>(phi);
+}
+
+/// The activations of the stability page.
+struct Phi {
+  static inline const Activation identity;
+  static inline const Activation relu = activationOf([](double z) { return std::max(z, 0.0); });
+  static inline const Activation geluErf =
+      activationOf([](double z) { return .5 * z * (1 + std::erf(z / std::sqrt(2.0))); });
+  static inline const Activation geluTanh = activationOf([](double z) {
+    return .5 * z * (1 + std::tanh(std::sqrt(2 / M_PI) * (z + .044715 * z * z * z)));
+  });
+  static inline const Activation silu =
+      activationOf([](double z) { return z / (1 + std::exp(-z)); });
+};
 
 struct Shape {
   int64_t depth = 12;
@@ -77,7 +95,7 @@ inline MeanFieldModel gpt2(const std::string &kind, Shape shape = {}) {
     attention.branch = Branch::attention;
     attention.sQ = attention.sK = attention.sV = s;
     attention.sO = out;
-    mlp.activation = Activation::geluErf;
+    mlp.activation = Phi::geluErf;
     mlp.s1 = s;
     mlp.s2 = 4 * out;
     addLayer(model, kind, l, {attention, mlp}, shape);
@@ -87,7 +105,7 @@ inline MeanFieldModel gpt2(const std::string &kind, Shape shape = {}) {
 
 /// Xavier everywhere, unit input.
 inline MeanFieldModel xavier(const std::string &kind, Shape shape,
-                             Activation activation = Activation::relu) {
+                             Activation activation = Phi::relu) {
   MeanFieldModel model;
   model.width = shape.width;
   model.tokens = shape.tokens;
@@ -116,8 +134,11 @@ inline MeanFieldModel homogeneous(const std::string &kind, int64_t steps, MeanFi
   Shape shape{(steps + 1) / 2, model.width, dt};
   for (int64_t k = 1; k <= steps; ++k)
     addLayer(model, kind, k, {branch}, shape);
-  for (MeanFieldStep &step : model.steps)
+  for (MeanFieldStep &step : model.steps) {
     step.eps = 0;
+    for (MeanFieldUpdate &u : step.updates)
+      u.inputEps = u.hiddenEps = u.outputEps = 0;
+  }
   return model;
 }
 
@@ -131,7 +152,7 @@ inline double jacobianOf(const MeanFieldUpdate &u) {
 
 inline MeanFieldUpdate identityBranch(double s1 = 1, double s2 = 1) {
   MeanFieldUpdate u;
-  u.activation = Activation::identity;
+  u.activation = Phi::identity;
   u.hiddenRatio = 1;
   u.s1 = s1;
   u.s2 = s2;

@@ -135,22 +135,8 @@ struct NormState {
   }
 };
 
-inline float activate(Activation activation, float x, float &slope) {
-  auto phi = [&](double z) {
-    switch (activation) {
-    case Activation::relu:
-      return std::max(z, 0.0);
-    case Activation::geluErf:
-      return .5 * z * (1 + std::erf(z / std::sqrt(2.0)));
-    case Activation::geluTanh:
-      return .5 * z * (1 + std::tanh(std::sqrt(2 / M_PI) * (z + .044715 * z * z * z)));
-    case Activation::silu:
-      return z / (1 + std::exp(-z));
-    case Activation::identity:
-      break;
-    }
-    return z;
-  };
+inline float activate(const Activation &activation, float x, float &slope) {
+  auto phi = [&](double z) { return activation ? (*activation)(z) : z; };
   slope = static_cast<float>((phi(x + 1e-4) - phi(x - 1e-4)) / 2e-4);
   return static_cast<float>(phi(x));
 }

@@ -17,7 +17,7 @@ InitProfile measure(int64_t depth, const MeanFieldAtDepth &at) {
   return init ? *init : InitProfile();
 }
 
-MeanFieldAtDepth xavierOf(std::string kind, Activation activation = Activation::relu) {
+MeanFieldAtDepth xavierOf(std::string kind, Activation activation = Phi::relu) {
   return [=](int64_t depth) { return xavier(kind, {depth, 256, 1, false, 32}, activation); };
 }
 
@@ -109,7 +109,7 @@ TEST(InitProfile, s87VarianceOfPreIsLinearAndPerStepScalingBoundsIt) {
 }
 
 TEST(InitProfile, s88PostWithGeluIsExponentialAndWithReluIsNot) {
-  Verdict gelu = backwardInitGradientProfile(measure(24, xavierOf("post", Activation::geluErf)));
+  Verdict gelu = backwardInitGradientProfile(measure(24, xavierOf("post", Phi::geluErf)));
   EXPECT_EQ(gelu.growth, "exponential") << details(gelu);
   EXPECT_EQ(gelu.word, Word::predictedBad);
   EXPECT_EQ(backwardInitGradientProfile(measure(24, xavierOf("post"))).growth, "bounded");

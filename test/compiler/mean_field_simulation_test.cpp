@@ -23,7 +23,7 @@ MeanFieldModel withGlu(MeanFieldModel model) {
   for (MeanFieldStep &step : model.steps)
     if (step.updates[0].branch == Branch::mlp) {
       step.updates[0].branch = Branch::glu;
-      step.updates[0].activation = Activation::silu;
+      step.updates[0].activation = Phi::silu;
       step.updates[0].s1 = step.updates[0].sU = 1;
       step.updates[0].s2 = 1;
       step.updates[0].hiddenRatio = 2;
@@ -60,9 +60,9 @@ MeanFieldModel withMemory(MeanFieldModel model) {
 
 std::vector<Case> cases() {
   return {{"pre", xavier("pre", small())},
-          {"preFull", xavier("pre", small(false), Activation::geluTanh)},
+          {"preFull", xavier("pre", small(false), Phi::geluTanh)},
           {"peri", xavier("peri", small())},
-          {"post", xavier("post", small(), Activation::geluErf)},
+          {"post", xavier("post", small(), Phi::geluErf)},
           {"deepnorm", xavier("deepnorm", small())},
           {"glu", withGlu(xavier("pre", small()))},
           {"parallel", inParallel(xavier("pre", small()))},

@@ -36,7 +36,7 @@ TEST(MeanField, s105PreAndPeriVarianceIsASumAndGradientItsInverse) {
 }
 
 TEST(MeanField, s105PostGradientGrowsWithTheRatioOfJacobianToVariance) {
-  for (Activation activation : {Activation::relu, Activation::geluErf, Activation::silu}) {
+  for (Activation activation : {Phi::relu, Phi::geluErf, Phi::silu}) {
     MeanFieldUpdate u;
     u.activation = activation;
     u.s1 = .8;
@@ -50,13 +50,13 @@ TEST(MeanField, s105PostGradientGrowsWithTheRatioOfJacobianToVariance) {
       EXPECT_NEAR(p.q[k], 1, 1e-12);
       EXPECT_NEAR(p.gradient[k], std::pow(base, .5 * (30 - k)), 1e-12 * p.gradient[k]);
     }
-    EXPECT_EQ(activation == Activation::relu, std::abs(base - 1) < 1e-12);
+    EXPECT_EQ(activation == Phi::relu, std::abs(base - 1) < 1e-12);
   }
 }
 
 TEST(MeanField, s105WithoutNormEverythingIsExponential) {
   MeanFieldUpdate u;
-  u.activation = Activation::relu;
+  u.activation = Phi::relu;
   u.s1 = .4;
   u.s2 = 1.6;
   MeanFieldProfile p = predict(homogeneous("none", 50, u, 2));
@@ -110,12 +110,12 @@ TEST(MeanField, s105DeepnormRatioTendsToOne) {
 
 TEST(MeanField, s105JacobianOverVarianceOfGeluAndSilu) {
   auto ratio = [](Activation a, double s) { return s * dualDerivative(a, s, 1) / dual(a, s, 1); };
-  EXPECT_NEAR(ratio(Activation::geluErf, .3072), 1.069, 6e-4);
-  EXPECT_NEAR(ratio(Activation::geluErf, .512), 1.074, 6e-4);
-  EXPECT_NEAR(ratio(Activation::geluErf, .64), 1.075, 6e-4);
-  EXPECT_NEAR(ratio(Activation::geluErf, 1), 1.072, 6e-4);
-  EXPECT_NEAR(ratio(Activation::silu, 1), 1.067, 6e-4);
-  EXPECT_NEAR(ratio(Activation::relu, 1), 1, 1e-12);
+  EXPECT_NEAR(ratio(Phi::geluErf, .3072), 1.069, 6e-4);
+  EXPECT_NEAR(ratio(Phi::geluErf, .512), 1.074, 6e-4);
+  EXPECT_NEAR(ratio(Phi::geluErf, .64), 1.075, 6e-4);
+  EXPECT_NEAR(ratio(Phi::geluErf, 1), 1.072, 6e-4);
+  EXPECT_NEAR(ratio(Phi::silu, 1), 1.067, 6e-4);
+  EXPECT_NEAR(ratio(Phi::relu, 1), 1, 1e-12);
 }
 
 TEST(MeanField, s102DualsAreMomentsOfGaussians) {
@@ -131,12 +131,12 @@ TEST(MeanField, s102DualsAreMomentsOfGaussians) {
         slope += w * (gelu(x + eps) - gelu(x - eps)) * (gelu(y + eps) - gelu(y - eps));
         weight += w;
       }
-    EXPECT_NEAR(dual(Activation::geluErf, .81, rho), sum / weight, 1e-9);
-    EXPECT_NEAR(dualDerivative(Activation::geluErf, .81, rho), slope / weight / (4 * eps * eps),
+    EXPECT_NEAR(dual(Phi::geluErf, .81, rho), sum / weight, 1e-9);
+    EXPECT_NEAR(dualDerivative(Phi::geluErf, .81, rho), slope / weight / (4 * eps * eps),
                 1e-7);
   }
   // Large variances are ReLU's.
-  EXPECT_NEAR(dual(Activation::geluErf, 99.9, .5) / dual(Activation::relu, 99.9, .5), 1, 5e-3);
+  EXPECT_NEAR(dual(Phi::geluErf, 99.9, .5) / dual(Phi::relu, 99.9, .5), 1, 5e-3);
 }
 
 TEST(MeanField, s102VarianceGrowsWithEveryStepSize) {
@@ -254,7 +254,7 @@ TEST(MeanField, s88PostIsBoundedForReluAndSlowlyExponentialForGelu) {
   for (int i = 0; i < 4; ++i) {
     Shape shape{24 << i, 128, 1, false, 32};
     EXPECT_NEAR(predictScalar(xavier("post", shape)).gradient.front(), .526, .001);
-    double g = predictScalar(xavier("post", shape, Activation::geluErf)).gradient.front();
+    double g = predictScalar(xavier("post", shape, Phi::geluErf)).gradient.front();
     EXPECT_NEAR(g, gelu[i], .1 * gelu[i]);
   }
 }

@@ -103,3 +103,105 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"completep", "block = completep", "R", "unbounded", "bounded", "R", "R", "P"},
         Row{"sub_ln", "block = sub_ln", "R", "unbounded", "linear", "R", "R", "P"}),
     [](const auto &info) { return info.param.name; });
+
+//===-- at initialisation ----------------------------------------------------===//
+
+namespace {
+/// The last four columns, as `verify` prints them: Xavier weights and ReLU, as in 5.8 and 5.10.
+struct InitRow {
+  const char *name;
+  const char *block;
+  const char *profile, *update; ///< classes; "" where the table has no prediction
+  const char *rank;             ///< "none", "slow", "collapse" or ""
+  const char *warmup;           ///< "yes", "no" or ""
+};
+
+class InitTable : public testing::TestWithParam<InitRow> {};
+
+const char *const withRelu = R"(
+def relu_mlp(x, init = weight_init) = mlp(x, act = relu, init = init)
+def post_relu(x, l, depth, heads, a = 1, dt = 1, gain = 1) {
+  w = xavier(gain)
+  x <- layernorm(a*x + dt*attn(x, heads, init = xavier(1), value_init = w, out_init = w))
+  x <- layernorm(a*x + dt*relu_mlp(x, init = w))
+  return x
+}
+def deepnorm_relu(x, l, depth, heads) = post_relu(x, l, depth, heads, a = (2*depth)^(1/4), gain = (8*depth)^(-1/4))
+def labml_relu(x, l, depth, heads) = post_relu(x, l, depth, heads, dt = (2*depth)^(1/4), gain = (8*depth)^(-1/4))
+def mix_relu(x, l, depth, heads) {
+  if l <= depth/4 { x <- post_relu(x, l, depth, heads) } else { x <- pre_ln(x, l, depth, heads, ff = relu_mlp) }
+  return x
+}
+def admin_constant(x, l, depth, heads) = admin(x, l, depth, heads, omega2 = 2*depth)
+def lns_swiglu(x, l, depth, heads) {
+  x <- x + glu(l^(-1/2) * layernorm(x))
+  return x
+}
+)";
+
+const char *wordOf(const Verdict &verdict) {
+  return verdict.word == Word::predictedBad || verdict.word == Word::refuted ? "yes"
+         : verdict.word == Word::predictedOk                                 ? "no"
+                                                                             : "";
+}
+} // namespace
+
+TEST_P(InitTable, s108) {
+  const InitRow &row = GetParam();
+  Verified model(read("examples/architectures.lnx") + withRelu +
+                 "model table(depth = 12) = gpt2(depth = depth, weight_init = xavier(1), "
+                 "residual_init = xavier(1), block = " +
+                 row.block + ")\n");
+  std::optional<Report> report = model.verify("table");
+  ASSERT_TRUE(report) << model.messages;
+  const Verdict *profile = find(report, "backward.init_gradient_profile", Basis::initMeanField);
+  const Verdict *rank = find(report, "rank_collapse", Basis::initMeanField);
+  const Verdict *warmup = find(report, "needs_warmup", Basis::heuristic);
+  const Verdict *update = find(report, "deepnorm.update_bound", Basis::initMeanField);
+  if (!update)
+    update = find(report, "deepnorm.update_bound", Basis::paperModel);
+  ASSERT_TRUE(profile && rank && warmup && update) << print(report);
+  EXPECT_EQ(profile->growth, row.profile) << print(report);
+  EXPECT_EQ(update->growth, row.update) << print(report);
+  EXPECT_STREQ(wordOf(*warmup), row.warmup) << print(report);
+  const char *collapse = rank->word == Word::predictedBad  ? "collapse"
+                         : rank->word == Word::predictedOk ? "none"
+                         : rank->growth.empty()            ? ""
+                                                           : "slow";
+  EXPECT_STREQ(collapse, row.rank) << print(report);
+}
+
+// name, block, class of |g_0|/|g_K|, class of U, rank, warm-up
+INSTANTIATE_TEST_SUITE_P(
+    Section7, InitTable,
+    testing::Values(
+        InitRow{"none", "no_ln, ff = relu_mlp", "exponential", "exponential", "slow", "yes"},
+        InitRow{"pre", "pre_ln, ff = relu_mlp", "power(1/2)", "log", "slow", "no"},
+        InitRow{"pre_dt", "pre_ln, ff = relu_mlp, dt = 0.1", "power(1/2)", "log", "slow", "no"},
+        InitRow{"post", "post_relu", "bounded", "linear", "collapse", "yes"},
+        InitRow{"post_gelu", "post_ln", "exponential", "linear", "collapse", "yes"},
+        InitRow{"deepnorm", "deepnorm_relu", "bounded", "bounded", "none", "no"},
+        InitRow{"labml", "labml_relu", "bounded", "linear", "collapse", "yes"},
+        InitRow{"admin", "admin", "bounded", "log", "slow", "no"},
+        InitRow{"admin_constant", "admin_constant", "bounded", "bounded", "none", "no"},
+        InitRow{"peri", "peri_ln", "power(1/2)", "log", "slow", "no"},
+        InitRow{"sandwich", "sandwich", "power(1/2)", "log", "slow", "no"},
+        InitRow{"peri_ode", "peri_ode", "bounded", "bounded", "none", "no"},
+        InitRow{"parallel", "parallel, ff = relu_mlp", "power(1/2)", "log", "slow", "no"},
+        InitRow{"mix_ln", "mix_relu", "power(1/2)", "linear", "collapse", "yes"},
+        InitRow{"lns", "ln_scaling, ff = relu_mlp", "log^1/2", "log", "slow", "no"},
+        InitRow{"lns_swiglu", "lns_swiglu", "bounded", "bounded", "none", "no"},
+        InitRow{"rezero", "rezero", "bounded", "bounded", "none", "no"},
+        InitRow{"layerscale", "layerscale, lam0 = 1e-6", "bounded", "linear", "none", "no"},
+        InitRow{"fixup", "fixup", "bounded", "bounded", "none", "no"},
+        InitRow{"depth_mup", "depth_mup", "bounded", "bounded", "none", "no"},
+        InitRow{"completep", "completep", "bounded", "bounded", "none", "no"},
+        InitRow{"swin_v2", "swin_v2", "power(0.41)", "log", "slow", "no"},
+        // A gated branch is of degree 2 at first, so gradients grow faster than 1/2; the table's
+        // rows are about chi = v.
+        InitRow{"olmo2", "olmo2", "power(0.61)", "power(0.31)", "slow", ""},
+        InitRow{"gemma2", "gemma2", "power(0.64)", "power(0.36)", "slow", ""},
+        // No rules for these.
+        InitRow{"ngpt", "ngpt", "", "", "", ""}, InitRow{"dyt_pre", "dyt_pre", "", "", "", ""},
+        InitRow{"grouped", "grouped", "", "", "", ""}),
+    [](const auto &info) { return info.param.name; });

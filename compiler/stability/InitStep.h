@@ -1,0 +1,94 @@
+// InitStep: one residual step as the predictor sees it, for all layers of its repeat at once.
+// Used by InitModel.cpp, which strings steps together.
+#ifndef LNX_COMPILER_STABILITY_INITSTEP_H
+#define LNX_COMPILER_STABILITY_INITSTEP_H
+
+#include "compiler/stability/InitialValue.h"
+#include "compiler/stability/Verdict.h"
+#include "dialect/Idioms.h"
+
+#include <functional>
+#include <utility>
+
+namespace mlir::lnx::stability {
+
+/// Mean square and token cosine of another stream, behind its last norm.
+struct StreamLaw {
+  double q = 1, rho = 0;
+};
+
+/// A step with the numbers that differ by layer beside it.
+class StepForm {
+public:
+  MeanFieldStep step;
+
+  void set(double MeanFieldStep::*field, const Numbers &numbers);
+  void set(size_t update, double MeanFieldUpdate::*field, const Numbers &numbers);
+  MeanFieldStep at(size_t layer) const;
+
+private:
+  std::vector<std::pair<double MeanFieldStep::*, Numbers>> ofStep;
+  std::vector<std::tuple<size_t, double MeanFieldUpdate::*, Numbers>> ofUpdates;
+};
+
+/// number * core, where core is neither a product with a number nor a sum with a constant.
+struct Scaled {
+  Value core;
+  Numbers factor = 1;
+};
+/// Absent after `obstacle` was set.
+std::optional<Scaled> scaledCore(Value value, Value stop, Remark &obstacle);
+
+/// number * norm(input), its gain included.
+struct NormForm {
+  Value input;
+  Numbers gain = 1;
+  double eps = 0;
+  bool isCentred = false;
+};
+/// Absent where `value` is no norm; with an obstacle where its gain is not a number.
+std::optional<NormForm> readNorm(Value value, Remark &obstacle);
+
+class StepReader {
+public:
+  using Memory = std::function<std::optional<StreamLaw>(Value)>;
+  /// `memory` gives the law of values made of other streams.
+  StepReader(StepOp op, Memory memory);
+  /// The step; absent after `obstacle` was set.
+  std::optional<StepForm> read();
+
+  Remark obstacle;
+  bool hasMemory = false;
+
+private:
+  using Update = MeanFieldUpdate;
+  bool readSum(Value value, Numbers factor);
+  bool readTerm(Value value, Numbers factor);
+  bool readUpdate(Value value, Numbers dt);
+  bool readHidden(Value hidden, Numbers out);
+  bool readAttention(const SoftmaxAttention &attention);
+  bool readActivation(Value hidden);
+  bool readGated(Value hidden);
+  bool readInput(Value value, Value &input);
+  std::optional<Numbers> readWeights(const Projection &projection, Numbers factor);
+  struct Side;
+  std::optional<Side> readSide(Value value);
+  bool stop(const char *why, Value where);
+  void set(double Update::*field, const Numbers &numbers) {
+    form.set(form.step.updates.size() - 1, field, numbers);
+  }
+  Update &update() { return form.step.updates.back(); }
+
+  StepOp op;
+  Memory memory;
+  Value stream;
+  RepeatOp repeat;
+  int64_t width;
+  StepForm form;
+  Numbers skip = 0.0;
+  llvm::SmallVector<Value> used; ///< matrices
+};
+
+} // namespace mlir::lnx::stability
+
+#endif
