@@ -16,108 +16,20 @@ static int64_t lastOf(Type type) {
 Analysis::Analysis(ModelOp model, Assumptions &assumptions, Weights weights)
     : model(model), assumptions(assumptions), weights(weights) {
   model.walk([&](PrimitiveOpInterface op) {
-    if (op.getOpClass() == OpClass::Mixing && op->getNumResults() > 1)
-      headSize = lastOf(op->getResult(0).getType()) / lastOf(op->getResult(1).getType());
+    if (op.getOpClass() != OpClass::Mixing || op->getNumResults() < 2)
+      return;
+    int64_t size = lastOf(op->getResult(0).getType()) / lastOf(op->getResult(1).getType());
+    headSize = headSize < 0 || headSize == size ? size : 0; // of unlike heads none is known
   });
   model.walk([&](StepOp op) {
-    if (!op->getParentOfType<RepeatOp>())
-      roots[resolve(op.getPrevious())] = true;
+    if (isRoot(op))
+      roots[behindApplies(op.getPrevious())] = op.getStream();
   });
   runBlock(model.getBody().front());
-}
-
-int64_t Analysis::layers() const {
-  int64_t count = 0;
-  for (const Stack &stack : stacks)
-    count += stack.repeat ? stack.count : 0;
-  return count;
-}
-
-//===-- streams --------------------------------------------------------------===//
-
-Abstract Analysis::streamOf(Type type) {
-  Abstract x;
-  int64_t size = lastOf(type);
-  x.whole = x.part = Bound::stream();
-  x.partSize = size;
-  x.peak = x.across = Series(std::sqrt(double(size))) * Bound::stream();
-  x.hasSkip = x.isStream = true;
-  x.skip = x.initialSkip = 1.0;
-  x.hasRest = false;
-  x.epoch = ++epoch;
-  return x;
-}
-
-// A stream behind its last step: a number where it is known.
-Abstract Analysis::result(int chain, Type type) {
-  Abstract x;
-  double r = evaluate(chain, /*ofPeak=*/false);
-  x.partSize = lastOf(type);
-  x.whole = x.part = Bound::constant(r);
-  x.peak = Bound::constant(std::min(r * std::sqrt(double(x.partSize)), evaluate(chain, true)));
-  x.across = x.peak;
-  for (const Stack &stack : stacks)
-    if (stack.chain == chain)
-      for (const Equation &equation : stack.equations) {
-        x.grounds |= equation.next.grounds;
-        for (Value carrier : equation.next.carriers)
-          x.carriers.push_back(carrier);
-      }
-  return x;
-}
-
-/// Made of parameters and inputs only, not of what a step computed.
-static bool isEmbedding(Value value, DenseSet<Value> &seen) {
-  while (auto apply = value.getDefiningOp<ApplyOp>())
-    value = apply.getBody().front().getTerminator()->getOperand(
-        cast<OpResult>(value).getResultNumber());
-  if (!value.getDefiningOp() || isa<StepOp, RepeatOp>(value.getDefiningOp()))
-    return false;
-  return !seen.insert(value).second || llvm::all_of(value.getDefiningOp()->getOperands(),
-                                                    [&](Value x) { return isEmbedding(x, seen); });
-}
-
-// What follows may be about another stream: numbers are left, where they are known.
-void Analysis::close() {
-  int chain = stacks[current].chain;
-  current = -1;
-  for (auto &[value, x] : values) {
-    bool isKnown =
-        x.whole.isConstant() && x.part.isConstant() && x.across.isConstant() && x.peak.isConstant();
-    if (x.isStream && x.epoch == epoch) {
-      x = result(chain, value.getType());
-      chainOfResult[value] = chain;
-    } else if (x.epoch >= 0 && !isKnown) {
-      Abstract unknown;
-      unknown.carriers = x.carriers;
-      x = std::move(unknown);
-    }
-  }
-}
-
-int Analysis::chainOf(Value carry, StringRef stream) {
-  Value root = resolve(carry);
-  if (auto found = chainOfResult.find(carry); found != chainOfResult.end())
-    return found->second;
-  Chain chain;
-  chain.stream = stream.str();
-  chain.root = root;
-  chain.width = lastOf(root.getType());
-  const Abstract &x = get(carry);
-  Bound size = partOf(x, carry.getType(), lastOf(carry.getType()));
-  if (size.isConstant() && !size.isTop())
-    chain.r0 = size.b.largest();
-  if (x.peak.isConstant() && !x.peak.isTop())
-    chain.peak0 = x.peak.b.largest();
-  chain.grounds = x.grounds;
-  // x0.rms speaks about embeddings, not about streams made of other streams.
+  close();
   DenseSet<Value> seen;
-  bool isStart = isEmbedding(carry, seen);
-  if (std::optional<double> rms = assumptions.number("x0.rms", chain.grounds))
-    if (isStart && (chains.empty() || !chain.r0))
-      chain.r0 = chain.r0 ? std::min(*chain.r0, *rms) : *rms;
-  chains.push_back(std::move(chain));
-  return static_cast<int>(chains.size()) - 1;
+  for (Value value : model.getBody().front().getTerminator()->getOperands())
+    findOutputs(value, seen);
 }
 
 //===-- the frame ------------------------------------------------------------===//
@@ -129,7 +41,8 @@ void Analysis::runBlock(Block &block) {
 
 void Analysis::runOp(Operation &op) {
   if (auto param = dyn_cast<ParamOp>(op))
-    values[param.getResult()] = assumptions.parameter(param, weights, headSize);
+    values[param.getResult()] =
+        assumptions.parameter(param, weights, std::max<int64_t>(headSize, 0));
   else if (auto apply = dyn_cast<ApplyOp>(op))
     runApply(apply);
   else if (auto step = dyn_cast<StepOp>(op))
@@ -144,13 +57,8 @@ void Analysis::runOp(Operation &op) {
     for (Value result : op.getResults())
       values[result] = Abstract();
   for (Value value : op.getResults())
-    if (roots.count(value) && current < 0) {
-      int chain = chainOf(value, "x");
-      stacks.push_back({});
-      stacks.back().chain = chain;
-      current = static_cast<int>(stacks.size()) - 1;
-      values[value] = streamOf(value.getType());
-    }
+    if (auto root = roots.find(value); root != roots.end())
+      open(value, root->second);
 }
 
 void Analysis::runApply(ApplyOp op) {
@@ -167,7 +75,7 @@ void Analysis::runApply(ApplyOp op) {
 void Analysis::applyLaw(LawOp law, Abstract &x, Type type) {
   Attribute attribute = law.getBoundAttr();
   auto number = dyn_cast_if_present<FloatAttr>(attribute);
-  if (!number || !std::isfinite(number.getValueAsDouble()))
+  if (!number || !std::isfinite(number.getValueAsDouble()) || number.getValueAsDouble() < 0)
     return;
   Bound bound = Bound::constant(number.getValueAsDouble());
   bool isSize = law.getPath() == "size", isPeak = law.getPath() == "peak";
@@ -194,47 +102,58 @@ void Analysis::applyLaw(LawOp law, Abstract &x, Type type) {
 }
 
 void Analysis::runStep(StepOp op) {
-  Abstract next = get(op.getNext());
-  streams[resolve(op.getNext())] = op.getResult();
-  if (current < 0 || (next.isStream && next.epoch == epoch)) {
-    values[op.getResult()] = std::move(next); // around the steps of a block
+  Value value = op.getNext();
+  streams[resolve(value)] = op.getResult();
+  if (isAround(op)) {
+    values[op.getResult()] = get(value);
+    if (auto known = chainOfResult.find(behindApplies(value)); known != chainOfResult.end())
+      chainOfResult[op.getResult()] = std::pair(known->second);
     return;
   }
-  Stack &stack = stacks[current];
   Equation equation;
-  equation.op = op;
-  const Abstract &previous = get(op.getPrevious());
-  if (!stack.repeat && (!previous.isStream || previous.epoch != epoch))
-    next = Abstract(); // a step of another stream than the open one
+  const Abstract *previous = &get(op.getPrevious());
+  bool isOpen =
+      current >= 0 && (stacks[current].repeat || (previous->isStream && previous->epoch == epoch));
+  if (!isOpen) { // of another stream than the open one, which stays behind as a number
+    open(op.getPrevious(), op.getStream());
+    equation.isPlain = false;
+  }
+  Abstract next = get(value);
+  Stack &stack = stacks[current];
+  // Where r is not the stream this step goes on from, or next's, it stands for the largest.
   bool isOther = stack.repeat && stack.repeat.getCarries().size() > 1;
-  stack.usesLargest |= next.usesOlder || isOther;
-  if (next.epoch >= 0 && next.epoch != epoch)
-    stack.usesLargest = true;
+  stack.usesLargest |= next.usesOlder || isOther || (next.epoch >= 0 && next.epoch != epoch) ||
+                       (isOpen && previous->epoch != epoch);
+  equation.op = op;
   equation.next = std::move(next);
   stack.equations.push_back(std::move(equation));
   values[op.getResult()] = streamOf(op.getType());
+  if (!stack.repeat)
+    chainOfResult[op.getResult()] = {stack.chain, stateOf(stack.chain)};
+}
+
+/// A step around the steps of a block: its value is a stream already.
+bool Analysis::isAround(StepOp op) const {
+  const Abstract &next = get(op.getNext());
+  if (current >= 0 && next.isStream && next.epoch == epoch)
+    return true;
+  if (current >= 0 && stacks[current].repeat)
+    return false;
+  auto known = chainOfResult.find(behindApplies(op.getNext()));
+  return known != chainOfResult.end() && known->second.second == stateOf(known->second.first);
 }
 
 void Analysis::runRepeat(RepeatOp op) {
-  if (current >= 0 && !stacks[current].repeat)
-    close();
-  int outer = std::exchange(current, -1);
+  close();
   StringRef name = "x";
   op.getBody().walk([&](StepOp step) { name = step.getStream(); });
-  int chain = op.getCarries().empty() ? -1 : chainOf(op.getCarries().front(), name);
+  int chain = op.getCarries().empty() ? -1 : chainOf(op.getCarries(), name);
   stacks.push_back({});
   current = static_cast<int>(stacks.size()) - 1;
   stacks[current].repeat = op;
   stacks[current].first = op.getFirst();
   stacks[current].count = op.getCount();
   stacks[current].chain = std::max(chain, 0);
-  if (op.getCarries().size() > 1)
-    for (Value carry : llvm::drop_begin(op.getCarries())) {
-      Bound size = partOf(get(carry), carry.getType(), lastOf(carry.getType()));
-      Chain &joined = chains[stacks[current].chain];
-      bool isKnown = size.isConstant() && !size.isTop() && joined.r0;
-      joined.r0 = isKnown ? std::optional(std::max(*joined.r0, size.b.largest())) : std::nullopt;
-    }
   int before = epoch;
   for (BlockArgument argument : op.getCarryArguments()) {
     epoch = before; // all carries are one r
@@ -242,11 +161,14 @@ void Analysis::runRepeat(RepeatOp op) {
   }
   if (op.getCount() > 0)
     runBlock(op.getBody().front());
-  for (auto [result, carry] : llvm::zip_equal(op.getCarryResults(), op.getCarries())) {
-    values[result] = this->result(stacks[current].chain, result.getType());
-    chainOfResult[result] = stacks[current].chain;
+  if (op.getCount() > 0)
+    for (Value carry : op.getBody().front().getTerminator()->getOperands())
+      stacks[current].usesLargest |= get(carry).epoch != epoch;
+  current = -1;
+  for (Value result : op.getCarryResults()) {
+    values[result] = this->result(stacks.back().chain, result.getType());
+    chainOfResult[result] = {stacks.back().chain, stateOf(stacks.back().chain)};
   }
-  current = outer;
 }
 
 //===-- primitives -----------------------------------------------------------===//
@@ -317,7 +239,8 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
       Abstract &norm = operands[i], &other = operands[1 - i];
       if (!isGain(other, op->getOperand(1 - i).getType()) || norm.norm == Abstract::Norm::none)
         continue;
-      double size = static_cast<double>(lastOf(op->getOperand(1 - i).getType()));
+      double size = static_cast<double>(
+          ShapedType::getNumElements(getFeatures(op->getOperand(1 - i).getType())));
       if (norm.norm == Abstract::Norm::unit && matchProduct(op->getResult(0))) {
         gains.insert(other.carriers.begin(), other.carriers.end());
         assumptions.applyGain(other, op);
@@ -337,78 +260,4 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
   }
   if (results.front().scores && op->getNumOperands() > 1)
     attentions.push_back({op, *results.front().scores, operands[0], operands[1], current});
-}
-
-//===-- recurrences ----------------------------------------------------------===//
-
-namespace {
-/// What the layers of one equation share; a layer costs no more than its numbers.
-struct Step {
-  const Stack &stack;
-  const Abstract &next;
-  Bound bound;
-  double width;
-  bool ofPeak, isTop, isSquare;
-
-  Step(const Stack &stack, const Equation &equation, bool ofPeak)
-      : stack(stack), next(equation.next), ofPeak(ofPeak) {
-    Type type = const_cast<Equation &>(equation).op.getType();
-    bound = ofPeak ? next.peak : better(next.part, partOf(next, type, lastOf(type)));
-    width = std::sqrt(double(lastOf(type)));
-    isTop = bound.isTop();
-    isSquare = !bound.c.isZero();
-  }
-  Recurrence::Coefficients at(size_t layer) const;
-};
-} // namespace
-
-Recurrence::Coefficients Step::at(size_t layer) const {
-  Recurrence::Coefficients result;
-  double a = bound.a[layer];
-  if (ofPeak) { // |x| is its own size here, other summands are bounded without it
-    result.a = next.hasSkip ? next.skip[layer] : 0;
-    bool needsR = a - result.a * width > 1e-13 * a || isSquare || stack.usesLargest;
-    result.b = needsR || isTop ? INFINITY : bound.b[layer];
-    return result;
-  }
-  double skip = next.hasSkip ? std::min(next.skip[layer], a) : 0;
-  result.a = stack.usesLargest ? std::max(skip, 1.0) : skip;
-  result.gain = a - skip < 1e-13 * a ? 0 : a - skip;
-  result.b = bound.b[layer];
-  result.c = bound.c[layer];
-  return result;
-}
-
-std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofPeak) const {
-  size_t most = 1;
-  for (const Stack &stack : stacks)
-    if (stack.chain == chain)
-      most = std::max(most, stack.equations.size());
-  std::vector<Recurrence::Coefficients> all;
-  for (const Stack &stack : stacks) {
-    if (stack.chain != chain)
-      continue;
-    std::vector<Step> steps;
-    for (const Equation &equation : stack.equations)
-      steps.emplace_back(stack, equation, ofPeak);
-    for (int64_t layer = 0; layer < stack.count; ++layer) {
-      for (const Step &step : steps)
-        all.push_back(step.at(layer));
-      all.resize(all.size() + most - steps.size());
-    }
-  }
-  return all;
-}
-
-double Analysis::evaluate(int chain, bool ofPeak) const {
-  std::optional<double> start = ofPeak ? chains[chain].peak0 : chains[chain].r0;
-  if (ofPeak && !start && chains[chain].r0)
-    start = *chains[chain].r0 * std::sqrt(double(chains[chain].width));
-  Recurrence recurrence;
-  recurrence.at = [&](int64_t) { return coefficients(chain, ofPeak); };
-  // Without a start the bound may still not depend on it: an infinite one shows.
-  double bound = recurrence.evaluate(1, start.value_or(INFINITY));
-  return ofPeak ? std::min(bound, roundUp(std::sqrt(double(chains[chain].width)) *
-                                          evaluate(chain, /*ofPeak=*/false)))
-                : bound;
 }

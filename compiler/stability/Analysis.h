@@ -14,7 +14,7 @@ namespace mlir::lnx::stability {
 struct Equation {
   StepOp op;
   Abstract next;
-  bool isPlain = true; ///< the only stream, so that next's bounds are the stream's
+  bool isPlain = true; ///< read with the stream as r, so that its form is known
   int64_t updates = 1; ///< summands besides the stream
 };
 
@@ -34,7 +34,8 @@ struct Chain {
   std::optional<double> r0; ///< absent: the embedding, of unknown size
   std::optional<double> peak0;
   uint64_t grounds = 0;
-  int64_t width = 0;
+  int64_t width = 0, narrowest = 0; ///< of the streams it stands for
+  bool isDerived = false;           ///< made of other streams: r0 may depend on the depth
 };
 
 /// Scores of one attention, at some r.
@@ -44,6 +45,9 @@ struct Attention {
   Abstract query, key;
   int stack;
 };
+
+/// Behind the definitions that only hand it on; unlike resolve, a step is not looked through.
+Value behindApplies(Value value);
 
 class Analysis {
 public:
@@ -60,8 +64,12 @@ public:
 
   /// Coefficients of a chain; stacks of fewer steps are filled up with x <- x.
   std::vector<Recurrence::Coefficients> coefficients(int chain, bool ofPeak) const;
-  /// Largest size of the chain's stream, rounded up; infinity where it is not known.
+  /// Size of the chain's last stream, rounded up; infinity where it is not known.
   double evaluate(int chain, bool ofPeak) const;
+  /// Size of its largest stream, the first one included.
+  double largest(int chain, bool ofPeak) const;
+  /// The chain that the model returns; -1 without streams.
+  int outputChain() const;
   int64_t layers() const;
 
 private:
@@ -77,8 +85,15 @@ private:
   Abstract streamOf(Type type);
   void close();
   Abstract result(int chain, Type type);
-  int chainOf(Value carry, llvm::StringRef stream);
-  const Abstract &get(Value value) { return values.find(value)->second; }
+  void open(Value value, llvm::StringRef stream);
+  int chainOf(ValueRange carries, llvm::StringRef stream);
+  void start(Chain &chain, Value carry);
+  static bool isRoot(StepOp op);
+  bool isAround(StepOp op) const;
+  size_t stateOf(int chain) const;
+  void findOutputs(Value value, llvm::DenseSet<Value> &seen);
+  Recurrence recurrence(int chain, bool ofPeak, double &start) const;
+  const Abstract &get(Value value) const { return values.find(value)->second; }
 
   /// An idiom sees through steps to what they computed; the stream behind it is the newer size.
   const Abstract &getStream(Value resolved) {
@@ -88,11 +103,13 @@ private:
 
   llvm::DenseMap<Value, Abstract> values;
   llvm::DenseMap<Value, Value> streams; ///< by what their last step computed
-  llvm::DenseMap<Value, int> chainOfResult;
-  llvm::DenseMap<Value, bool> roots; ///< streams that steps outside repeats start from
+  /// The chain of a stream outside repeats, and how many steps of it had been taken.
+  llvm::DenseMap<Value, std::pair<int, size_t>> chainOfResult;
+  std::vector<int> outputs;
+  llvm::DenseMap<Value, llvm::StringRef> roots; ///< streams that steps outside repeats start from
   int epoch = 0;
-  int current = -1; ///< the open stack
-  int64_t headSize = 0;
+  int current = -1;      ///< the open stack
+  int64_t headSize = -1; ///< -1: no attention
 };
 
 } // namespace mlir::lnx::stability

@@ -22,7 +22,7 @@ static Verdict boundOf(Subject &subject, Weights weights) {
   verdict.property = "forward.bound";
   verdict.basis = weights == Weights::trajectory ? Basis::trajectory : Basis::worstCase;
   verdict.claim = "S59";
-  int chain = static_cast<int>(analysis.chains.size()) - 1;
+  int chain = analysis.outputChain();
   Shape shape = subject.shape(analysis, chain);
   verdict.formula = formulaOf(shape);
   double r = analysis.evaluate(chain, /*ofPeak=*/false);

@@ -69,11 +69,12 @@ void stability::forwardVariance(Subject &subject, std::vector<Verdict> &verdicts
   verdict.formula = "Var(X_N) <= n d/(n d - 1) * r_N^2";
   if (subject.declared.chains.empty())
     return;
-  int chain = static_cast<int>(subject.declared.chains.size()) - 1;
+  int chain = subject.declared.outputChain();
   double r = subject.declared.evaluate(chain, /*ofPeak=*/false);
-  double size = double(subject.declared.chains[chain].width) *
-                double(std::max<int64_t>(2, subject.model.getContext()));
-  if (std::isfinite(r)) {
+  // Fewer tokens than the context have a larger factor; without a context there may be one.
+  double size = double(subject.declared.chains[chain].narrowest) *
+                double(std::max<int64_t>(1, subject.model.getContext()));
+  if (std::isfinite(r) && size > 1) {
     verdict.number = roundUp(r * r * size / (size - 1));
     if (verdict.word == Word::proved)
       subject.addStart(verdict, subject.declared.chains[chain]);

@@ -100,6 +100,8 @@ struct Recurrence {
 
   /// r_N from r0 at this depth, rounded up; infinity when some coefficient is.
   double evaluate(int64_t depth, double r0) const;
+  /// Largest of r_0, ..., r_N, rounded up.
+  double largest(int64_t depth, double r0) const;
   /// Class of r_N (S48): never smaller than the true one.
   Growth growth(int64_t depth) const;
 };

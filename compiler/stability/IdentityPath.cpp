@@ -6,39 +6,62 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
+/// The stream's factor where the step adds it up several times, as in x - x or 2*x - x.
+static std::optional<double> summedSkip(StepOp step) {
+  Value previous = resolve(step.getPrevious());
+  double sum = 0;
+  int count = 0;
+  for (auto [factor, value] : summandsOf(step.getNext(), /*depth=*/16, previous).terms)
+    if (value == previous) {
+      sum += factor;
+      ++count;
+    }
+  return count > 1 ? std::optional(sum) : std::nullopt;
+}
+
 void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
   Verdict verdict;
   verdict.property = "backward.identity_path";
   verdict.claim = "S82";
   verdict.formula = "prod_k a_k I is a summand of the Jacobian";
-  bool isWhole = true, isAny = false, isLearned = false;
+  bool isWhole = true, isAny = false, isLearned = false, isSure = true;
   double logs = 0;
   for (const Stack &stack : subject.declared.stacks)
     for (const Equation &equation : stack.equations) {
       isAny = true;
       auto step = const_cast<Equation &>(equation).op;
+      if (!equation.isPlain) { // its form is not known
+        isSure = isWhole = false;
+        continue;
+      }
       if (!equation.next.hasSkip) {
         isWhole = false;
         verdict.culprits.push_back(
             {"this step puts the stream itself behind a function", step.getLoc()});
         continue;
       }
+      std::optional<double> sum = summedSkip(step);
       for (int64_t layer = 0; layer < stack.count; ++layer) {
-        double skip = equation.next.skip[layer];
+        double skip = sum ? std::abs(*sum) : equation.next.skip[layer];
         isLearned |= !std::isfinite(skip);
+        if (skip == 0) {
+          isSure = isWhole = false;
+          verdict.culprits.push_back({"nothing of the stream is left here", step.getLoc()});
+          break;
+        }
         logs += std::log(skip);
       }
     }
   if (!isAny)
     return;
-  verdict.word = isWhole ? Word::proved : Word::refuted;
+  verdict.word = isWhole ? Word::proved : isSure ? Word::refuted : Word::unknown;
   if (isWhole && !isLearned) {
     verdict.number = std::exp(logs);
     verdict.details.push_back(logs == 0  ? "prod |a_k| = 1"
                               : logs < 0 ? "prod |a_k| decays"
                                          : "prod |a_k| grows");
   }
-  if (!isWhole)
+  if (verdict.word == Word::refuted)
     verdict.fix = "move the norm from the sum to the update: x <- x + norm(f(x))";
   verdicts.push_back(std::move(verdict));
 }

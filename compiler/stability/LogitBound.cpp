@@ -21,7 +21,7 @@ void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
   for (const Attention &attention : analysis.attentions) {
     double r = INFINITY;
     if (attention.stack >= 0)
-      r = analysis.evaluate(analysis.stacks[attention.stack].chain, /*ofPeak=*/false);
+      r = analysis.largest(analysis.stacks[attention.stack].chain, /*ofPeak=*/false);
     double worst = 0;
     if (!attention.scores.isConstant() && !std::isfinite(r))
       worst = INFINITY;

@@ -18,7 +18,7 @@ void stability::overflow(Subject &subject, std::vector<Verdict> &verdicts) {
   double peak = 0;
   bool isStartKnown = true;
   for (size_t chain = 0; chain < analysis.chains.size(); ++chain) {
-    peak = std::max(peak, analysis.evaluate(static_cast<int>(chain), /*ofPeak=*/true));
+    peak = std::max(peak, analysis.largest(static_cast<int>(chain), /*ofPeak=*/true));
     isStartKnown &= analysis.chains[chain].r0.has_value();
   }
   static constexpr std::pair<const char *, double> formats[] = {

@@ -18,7 +18,8 @@ static bool isSound(const Coefficients &k) {
   return std::isfinite(k.a + k.gain + k.b + k.c) && k.a >= 0 && k.gain >= 0 && k.b >= 0 && k.c >= 0;
 }
 
-static double evaluateTable(const std::vector<Coefficients> &table, double r0) {
+static double evaluateTable(const std::vector<Coefficients> &table, double r0,
+                            double *largest = nullptr) {
   double r = r0;
   for (const Coefficients &k : table) {
     if (!isSound(k))
@@ -28,11 +29,19 @@ static double evaluateTable(const std::vector<Coefficients> &table, double r0) {
     // must not reach zero.
     bool isZero = k.b == 0 && (r == 0 || (k.a + k.gain == 0 && k.c == 0));
     r = isZero ? 0 : std::max(next * (1 + 4 * DBL_EPSILON), DBL_MIN);
+    if (largest)
+      *largest = std::max(*largest, r);
   }
   return roundUp(r);
 }
 
 double Recurrence::evaluate(int64_t depth, double r0) const { return evaluateTable(at(depth), r0); }
+
+double Recurrence::largest(int64_t depth, double r0) const {
+  double largest = r0;
+  double last = evaluateTable(at(depth), r0, &largest);
+  return std::max(last, roundUp(largest));
+}
 
 std::vector<int64_t> sampleDepths(int64_t depth) {
   int64_t b = std::clamp<int64_t>(depth, 48, 96);

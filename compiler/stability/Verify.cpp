@@ -23,6 +23,11 @@ static std::string textOf(CheckOp op) {
 /// Compares what was proved with what is asked; a missing number is never enough.
 static void compare(CheckOutcome &outcome, CheckOp op, const Verdict &verdict) {
   outcome.word = verdict.word;
+  if (op.getRelation() == ">=") {
+    outcome.word = Word::unknown;
+    outcome.reason = "upper bounds say nothing about '>='";
+    return;
+  }
   if (auto word = dyn_cast_if_present<StringAttr>(op.getBoundAttr())) {
     std::optional<Growth> asked = Growth::parse(word.str());
     std::optional<Growth> upper = Growth::parse(verdict.growth);
@@ -76,7 +81,7 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
   report.model = model.getSymName().str();
   report.depth = subject.declared.layers();
   if (!subject.declared.chains.empty())
-    report.width = subject.declared.chains.back().width;
+    report.width = subject.declared.chains[subject.declared.outputChain()].width;
   report.normalForm = printNormalForm(subject.declared);
   for (const Assumption &assumption : assumptions->all())
     report.assumptions.push_back(assumption.text);

@@ -1,0 +1,282 @@
+// Streams: chains of streams, the recurrence of each, and what a stream is outside its own steps.
+// A bound in r is about one state of one chain; everywhere else only its number may be used.
+#include "compiler/stability/Analysis.h"
+#include <cfloat>
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+static int64_t lastOf(Type type) {
+  ArrayRef<int64_t> features = getFeatures(type);
+  return features.empty() ? 1 : features.back();
+}
+
+int64_t Analysis::layers() const {
+  int64_t count = 0;
+  for (const Stack &stack : stacks)
+    count += stack.repeat ? stack.count : 0;
+  return count;
+}
+
+//===-- streams --------------------------------------------------------------===//
+
+Abstract Analysis::streamOf(Type type) {
+  Abstract x;
+  int64_t size = lastOf(type);
+  x.whole = x.part = Bound::stream();
+  x.partSize = size;
+  x.peak = x.across = Series(std::sqrt(double(size))) * Bound::stream();
+  x.hasSkip = x.isStream = true;
+  x.skip = x.initialSkip = 1.0;
+  x.hasRest = false;
+  x.epoch = ++epoch;
+  return x;
+}
+
+// A stream behind its last step: a number where it is known.
+Abstract Analysis::result(int chain, Type type) {
+  Abstract x;
+  double r = evaluate(chain, /*ofPeak=*/false);
+  x.partSize = lastOf(type);
+  x.whole = x.part = Bound::constant(r);
+  x.peak = Bound::constant(std::min(r * std::sqrt(double(x.partSize)), evaluate(chain, true)));
+  x.across = x.peak;
+  for (const Stack &stack : stacks)
+    if (stack.chain == chain)
+      for (const Equation &equation : stack.equations) {
+        x.grounds |= equation.next.grounds;
+        for (Value carrier : equation.next.carriers)
+          x.carriers.push_back(carrier);
+      }
+  return x;
+}
+
+Value stability::behindApplies(Value value) {
+  while (auto apply = value.getDefiningOp<ApplyOp>())
+    value = apply.getBody().front().getTerminator()->getOperand(
+        cast<OpResult>(value).getResultNumber());
+  return value;
+}
+
+/// Made of parameters and inputs only, not of what a step computed.
+static bool isEmbedding(Value value, DenseSet<Value> &seen) {
+  value = behindApplies(value);
+  if (!value.getDefiningOp() || isa<StepOp, RepeatOp>(value.getDefiningOp()))
+    return false;
+  return !seen.insert(value).second || llvm::all_of(value.getDefiningOp()->getOperands(),
+                                                    [&](Value x) { return isEmbedding(x, seen); });
+}
+
+bool Analysis::isRoot(StepOp op) {
+  return !op->getParentOfType<RepeatOp>() &&
+         !behindApplies(op.getPrevious()).getDefiningOp<StepOp>();
+}
+
+/// Steps and repeats of a chain so far: two of its states are the same where this is.
+size_t Analysis::stateOf(int chain) const {
+  size_t state = 0;
+  for (const Stack &stack : stacks)
+    if (stack.chain == chain)
+      state += stack.equations.size() + (stack.repeat ? 1 : 0);
+  return state;
+}
+
+// What follows may be about another stream: numbers are left, where they are known.
+void Analysis::close() {
+  if (current < 0)
+    return;
+  int chain = stacks[current].chain;
+  current = -1;
+  for (auto &[value, x] : values) {
+    bool isKnown =
+        x.whole.isConstant() && x.part.isConstant() && x.across.isConstant() && x.peak.isConstant();
+    if (x.isStream && x.epoch == epoch) {
+      x = result(chain, value.getType());
+      chainOfResult[value] = {chain, stateOf(chain)};
+    } else if (x.epoch >= 0 && isKnown) {
+      x.epoch = -1;
+      x.hasSkip = x.usesOlder = x.isStream = false;
+    } else if (x.epoch >= 0) {
+      Abstract unknown;
+      unknown.carriers = x.carriers;
+      x = std::move(unknown);
+    }
+  }
+}
+
+/// Opens the steps beside repeats that start from `value`, which is r from here on.
+void Analysis::open(Value value, StringRef stream) {
+  close();
+  int chain = chainOf(value, stream);
+  stacks.push_back({});
+  stacks.back().chain = chain;
+  current = static_cast<int>(stacks.size()) - 1;
+  values[value] = streamOf(value.getType());
+}
+
+// The chain whose last state all carries are, or else a new one that starts from the largest.
+int Analysis::chainOf(ValueRange carries, StringRef stream) {
+  auto known = chainOfResult.find(behindApplies(carries.front()));
+  if (known != chainOfResult.end() && llvm::all_of(carries, [&](Value carry) {
+        auto other = chainOfResult.find(behindApplies(carry));
+        return other != chainOfResult.end() && other->second == known->second &&
+               known->second.second == stateOf(known->second.first);
+      }))
+    return known->second.first;
+  Chain chain;
+  chain.stream = stream.str();
+  chain.root = resolve(carries.front());
+  chain.r0 = chain.peak0 = 0.0;
+  chain.narrowest = std::numeric_limits<int64_t>::max();
+  for (Value carry : carries)
+    start(chain, carry);
+  chains.push_back(std::move(chain));
+  return static_cast<int>(chains.size()) - 1;
+}
+
+/// Makes a chain large enough for one more stream that it stands for.
+void Analysis::start(Chain &chain, Value carry) {
+  const Abstract &x = get(carry);
+  int64_t width = lastOf(carry.getType());
+  chain.width = std::max(chain.width, width);
+  chain.narrowest = std::min(chain.narrowest, width);
+  chain.grounds |= x.grounds;
+  Bound size = partOf(x, carry.getType(), width);
+  std::optional<double> r0, peak0;
+  if (size.isConstant() && !size.isTop())
+    r0 = size.b.largest();
+  if (x.peak.isConstant() && !x.peak.isTop())
+    peak0 = x.peak.b.largest();
+  // x0.rms speaks about embeddings, not about streams made of other streams.
+  DenseSet<Value> seen;
+  bool isStart = isEmbedding(carry, seen);
+  chain.isDerived |= !isStart;
+  if (std::optional<double> rms = assumptions.number("x0.rms", chain.grounds))
+    if (isStart && (chains.empty() || !r0))
+      r0 = r0 ? std::min(*r0, *rms) : *rms;
+  chain.r0 = chain.r0 && r0 ? std::optional(std::max(*chain.r0, *r0)) : std::nullopt;
+  chain.peak0 = chain.peak0 && peak0 ? std::optional(std::max(*chain.peak0, *peak0)) : std::nullopt;
+}
+
+// The streams that the model returns. Where one is not the last state of its chain, the chain's
+// size must not fall below it.
+void Analysis::findOutputs(Value value, DenseSet<Value> &seen) {
+  value = behindApplies(value);
+  if (!seen.insert(value).second)
+    return;
+  if (auto found = chainOfResult.find(value); found != chainOfResult.end()) {
+    auto [chain, state] = found->second;
+    outputs.push_back(chain);
+    if (state != stateOf(chain))
+      for (Stack &stack : stacks)
+        stack.usesLargest |= stack.chain == chain;
+  } else if (Operation *op = value.getDefiningOp()) {
+    for (Value operand : op->getOperands())
+      findOutputs(operand, seen);
+  }
+}
+
+int Analysis::outputChain() const {
+  int largest = static_cast<int>(chains.size()) - 1;
+  if (!outputs.empty())
+    largest = *llvm::max_element(outputs, [&](int x, int y) {
+      return evaluate(x, /*ofPeak=*/false) < evaluate(y, /*ofPeak=*/false);
+    });
+  return largest;
+}
+
+//===-- recurrences ----------------------------------------------------------===//
+
+namespace {
+/// What the layers of one equation share; a layer costs no more than its numbers.
+struct Step {
+  const Stack &stack;
+  const Abstract &next;
+  Bound bound;
+  double width;
+  bool ofPeak, isTop, isSquare;
+
+  Step(const Stack &stack, const Equation &equation, bool ofPeak)
+      : stack(stack), next(equation.next), ofPeak(ofPeak) {
+    Type type = const_cast<Equation &>(equation).op.getType();
+    bound = ofPeak ? next.peak : better(next.part, partOf(next, type, lastOf(type)));
+    width = std::sqrt(double(lastOf(type)));
+    isTop = bound.isTop();
+    isSquare = !bound.c.isZero();
+  }
+  Recurrence::Coefficients at(size_t layer) const;
+};
+} // namespace
+
+Recurrence::Coefficients Step::at(size_t layer) const {
+  Recurrence::Coefficients result;
+  double a = bound.a[layer];
+  if (ofPeak) { // |x| is its own size here, other summands are bounded without it
+    result.a = next.hasSkip ? next.skip[layer] : 0;
+    bool needsR = a - result.a * width > 16 * DBL_EPSILON * a || isSquare || stack.usesLargest;
+    result.b = needsR || isTop ? INFINITY : bound.b[layer];
+    return result;
+  }
+  double skip = next.hasSkip ? std::min(next.skip[layer], a) : 0;
+  result.a = stack.usesLargest ? std::max(skip, 1.0) : skip;
+  result.gain = a - skip < 4 * DBL_EPSILON * a ? 0 : a - skip; // rounding of the same numbers
+  result.b = bound.b[layer];
+  result.c = bound.c[layer];
+  return result;
+}
+
+std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofPeak) const {
+  size_t most = 1;
+  for (const Stack &stack : stacks)
+    if (stack.chain == chain)
+      most = std::max(most, stack.equations.size());
+  std::vector<Recurrence::Coefficients> all;
+  const Chain &start = chains[chain];
+  if (start.isDerived) { // what it starts from may depend on the depth, as a step may
+    double r0 = start.r0.value_or(INFINITY);
+    all.push_back({0, ofPeak ? start.peak0.value_or(r0 * std::sqrt(double(start.width))) : r0});
+    all.resize(most);
+  }
+  for (const Stack &stack : stacks) {
+    if (stack.chain != chain)
+      continue;
+    std::vector<Step> steps;
+    for (const Equation &equation : stack.equations)
+      steps.emplace_back(stack, equation, ofPeak);
+    for (int64_t layer = 0; layer < stack.count; ++layer) {
+      for (const Step &step : steps)
+        all.push_back(step.at(layer));
+      all.resize(all.size() + most - steps.size());
+    }
+  }
+  return all;
+}
+
+Recurrence Analysis::recurrence(int chain, bool ofPeak, double &start) const {
+  std::optional<double> known = ofPeak ? chains[chain].peak0 : chains[chain].r0;
+  if (ofPeak && !known && chains[chain].r0)
+    known = *chains[chain].r0 * std::sqrt(double(chains[chain].width));
+  // Without a start the bound may still not depend on it: an infinite one shows.
+  start = known.value_or(INFINITY);
+  Recurrence recurrence;
+  recurrence.at = [this, chain, ofPeak](int64_t) { return coefficients(chain, ofPeak); };
+  return recurrence;
+}
+
+static double ofEntries(double bound, double width, double rms) {
+  return std::min(bound, roundUp(std::sqrt(width) * rms));
+}
+
+double Analysis::evaluate(int chain, bool ofPeak) const {
+  double start = 0;
+  double bound = recurrence(chain, ofPeak, start).evaluate(1, start);
+  return ofPeak ? ofEntries(bound, double(chains[chain].width), evaluate(chain, false)) : bound;
+}
+
+double Analysis::largest(int chain, bool ofPeak) const {
+  double start = 0;
+  double bound = recurrence(chain, ofPeak, start).largest(1, start);
+  return ofPeak ? ofEntries(bound, double(chains[chain].width), largest(chain, false)) : bound;
+}

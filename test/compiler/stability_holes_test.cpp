@@ -1,0 +1,199 @@
+// Models that a verifier of one stream and one stack gets wrong: forks, several stacks, steps
+// beside repeats, and promises whose meaning depends on the place. Each was once a number below the
+// truth.
+#include "StabilityFixture.h"
+
+#include "compiler/stability/Growth.h"
+
+#include <cmath>
+
+using namespace lnx::test;
+using namespace mlir::lnx::stability;
+
+namespace {
+/// A model of width 8 whose first token has rms 1 at most; norms have gains up to 1 and no bias.
+std::string model(const std::string &body, const std::string &more = "") {
+  return "model m(depth = 4) {\n  param E : [8, 8] ~ normal(1)\n  assume x0.rms <= 1\n"
+         "  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n" +
+         more + "  x = E[tokens]\n" + body + "}\n";
+}
+
+std::optional<Report> verify(const std::string &text) {
+  Verified file(text);
+  std::optional<Report> report = file.verify();
+  EXPECT_TRUE(report) << file.messages << file.diagnostics.render() << text;
+  return report;
+}
+
+/// The number of a property; infinity where there is none.
+double number(const std::string &text, const std::string &property = "forward.bound") {
+  std::optional<Report> report = verify(text);
+  const Verdict *verdict = find(report, property);
+  return verdict && verdict->number ? *verdict->number : INFINITY;
+}
+
+constexpr const char *bounded = "  repeat l in 1..depth { x <- x + 0.1*layernorm(x) }\n";
+constexpr const char *unbounded = "  repeat l in 1..depth { x <- x + mlp(x) }\n";
+} // namespace
+
+// 100 |x0| + 0.4, 100 (|x0| + 0.4), 100 (|x0| + 1 + 0.4): steps beside the repeat count.
+TEST(StabilityHoles, s47_steps_beside_repeats) {
+  EXPECT_NEAR(number(model("  x <- 100*x\n" + std::string(bounded) + "  return x\n")), 100.4, 1e-6);
+  EXPECT_NEAR(number(model(std::string(bounded) + "  x <- 100*x\n  return x\n")), 140, 1e-6);
+  EXPECT_NEAR(number(model("  x <- x + layernorm(x)\n" + std::string(bounded) +
+                           "  x <- 100*x\n  return x\n")),
+              240, 1e-6);
+}
+
+// What a second stack starts from is made by the first, which nothing bounds.
+TEST(StabilityHoles, s3_start_of_a_second_stack) {
+  std::string second = "  repeat l in 1..depth { y <- y + 0.1*layernorm(y) }\n  return y\n";
+  EXPECT_EQ(number(model(unbounded + std::string("  y = 2*x\n") + second)), INFINITY);
+  EXPECT_NEAR(number(model(bounded + std::string("  y = 2*x\n") + second)), 2 * 1.4 + 0.4, 1e-6);
+}
+
+// r of one chain is not r of another: x is 1000 large where it is added to y.
+TEST(StabilityHoles, s47_a_stream_used_in_another_stack) {
+  double bound = number(model("  x <- 1000*x\n  y = layernorm(x)\n"
+                              "  repeat l in 1..depth { y <- y + 0.1*x }\n  return y\n"));
+  EXPECT_NEAR(bound, 1 + 4 * 0.1 * 1000, 1e-6);
+}
+
+// Two streams beside each other, one of them 1000 large.
+TEST(StabilityHoles, s47_two_streams_without_repeats) {
+  std::string second = "  param F : [8, 8] ~ normal(1)\n  assume max(F) <= 1\n";
+  EXPECT_GE(number(model("  x <- 1000*x\n  y = F[tokens]\n  y <- y + x\n  return y\n", second)),
+            1000);
+  EXPECT_GE(number(model("  y = F[tokens]\n  x <- 1000*x\n  y <- y + x\n  return y\n", second)),
+            1000);
+}
+
+// A step of a local copy is no step of the stream: x doubles in each layer.
+TEST(StabilityHoles, s47_a_fork_inside_a_layer) {
+  EXPECT_GE(number(model("  repeat l in 1..depth {\n    x <- 2*x\n    y = x\n"
+                         "    y <- 0.5*layernorm(y)\n  }\n  return x\n")),
+            16);
+  EXPECT_GE(number(model("  x <- 50*x\n  y = x\n  y <- 0.5*layernorm(y)\n  return x\n")), 50);
+}
+
+// x after the first stack is still x after a second stack has normalised a copy of it.
+TEST(StabilityHoles, s47_an_older_state_goes_on) {
+  EXPECT_GE(number(model("  repeat l in 1..depth { x <- 2*x }\n  y = x\n"
+                         "  repeat l in 1..depth { y <- layernorm(y) }\n"
+                         "  repeat l in 1..depth { x <- x + y }\n  return x\n")),
+            20);
+}
+
+// The class of what a stack starts from counts: the square of a linear stream, then l/(l+1) steps.
+TEST(StabilityHoles, s58_a_start_that_grows) {
+  std::optional<Report> report =
+      verify(model("  repeat l in 1..depth { x <- x + layernorm(x) }\n  y = x*x\n"
+                   "  repeat l in 1..depth { y <- y + l^(-2)*layernorm(y) }\n  return y\n"));
+  const Verdict *growth = find(report, "forward.growth");
+  ASSERT_TRUE(growth);
+  std::optional<Growth> upper = Growth::parse(growth->growth);
+  if (growth->word == Word::proved)
+    EXPECT_TRUE(upper && Growth::power(2) <= *upper) << print(report);
+}
+
+// Scores are largest where the stream is, which is before the first norm.
+TEST(StabilityHoles, s96_scores_of_the_first_layer) {
+  std::string body =
+      "  repeat l in 1..depth { x <- layernorm(x + attn(x, 2, bias = 0)) }\n  return x\n";
+  std::string weights = "  assume spectral(W_Q) <= 1\n  assume spectral(W_K) <= 1\n";
+  EXPECT_GE(number(model("  x <- 100*x\n" + body, weights), "attention.logit_bound"),
+            100 * 100 * 8 / 2.0);
+  std::string text = model(body, weights);
+  text.erase(text.find("  assume x0.rms <= 1\n"), 21);
+  EXPECT_EQ(word(verify(text), "attention.logit_bound"), "U");
+}
+
+// max |x| is about every stream, the first one included.
+TEST(StabilityHoles, s98_the_first_stream_overflows) {
+  EXPECT_GE(
+      number(model("  x <- 100000*x\n  x <- layernorm(x)\n  return x\n"), "precision.overflow"),
+      100000);
+}
+
+// Streams of two widths in one repeat: the wider one has the larger entries.
+TEST(StabilityHoles, s98_streams_of_two_widths) {
+  EXPECT_GE(number(model("  y = F[tokens]\n  repeat l in 1..depth {\n    x <- x + layernorm(x)\n"
+                         "    y <- y + layernorm(y)\n  }\n  return x\n",
+                         "  param F : [8, 32] ~ normal(1)\n  assume max(F) <= 1\n"),
+                   "precision.overflow"),
+            1 + 4 * std::sqrt(31.0));
+}
+
+// perhead speaks about the heads of one attention; another one has other heads.
+TEST(StabilityHoles, s43_heads_of_two_sizes) {
+  std::string body = "  repeat l in 1..depth {\n    x <- x + attn(layernorm(x), 8, bias = 0)\n"
+                     "    x <- x + attn(layernorm(x), 1, bias = 0)\n  }\n  return x\n";
+  // All columns of norm 1 may be one column: sqrt(8) |x|, not |x|.
+  double bound = number(model(body, "  assume perhead(W_V) <= 1\n  assume spectral(W_O) <= 1\n"));
+  EXPECT_GE(bound, 1 + 4 * (std::sqrt(8.0) + 1));
+}
+
+// rms(b) <= 1 over 4 heads of 2: one entry may be sqrt(8).
+TEST(StabilityHoles, s67_a_bias_of_heads) {
+  double bound =
+      number("def n(x) {\n  param b : [4, 2] ~ zeros\n"
+             "  y = split_heads(x / sqrt(mean(x*x) + 1), 4) + b\n  return join_heads(y)\n"
+             "}\nmodel m(depth = 4) {\n  param E : [8, 8] ~ normal(1)\n"
+             "  assume norm.bias.rms <= 1\n  assume x0.rms <= 1\n  x = E[tokens]\n"
+             "  repeat l in 1..depth { x <- n(x) }\n  return x\n}\n",
+             "precision.overflow");
+  EXPECT_GE(bound, 2 * std::sqrt(8.0));
+}
+
+// One token: nd/(nd - 1) is largest there.
+TEST(StabilityHoles, s70_one_token) {
+  double bound = number(model("  repeat l in 1..depth { x <- x + layernorm(x) }\n  return x\n"),
+                        "forward.variance");
+  EXPECT_GE(bound, 25 * 8.0 / 7);
+}
+
+// A step of 1e-14 |x| is exponential all the same.
+TEST(StabilityHoles, s48_tiny_steps_count) {
+  std::optional<Report> report =
+      verify(model("  repeat l in 1..depth { x <- x + 10^(-14)*relu(x) }\n  return x\n"));
+  const Verdict *growth = find(report, "forward.growth");
+  ASSERT_TRUE(growth);
+  if (growth->word == Word::proved)
+    EXPECT_EQ(growth->growth, "exponential") << print(report);
+}
+
+// x - x and 0*x leave no path.
+TEST(StabilityHoles, s82_no_identity_is_left) {
+  for (const char *skip : {"x - x", "0*x", "2*x - x - x"}) {
+    std::string body =
+        std::string("  repeat l in 1..depth { x <- ") + skip + " + layernorm(x) }\n  return x\n";
+    EXPECT_NE(word(verify(model(body)), "backward.identity_path"), "P") << skip;
+  }
+  std::string body = "  repeat l in 1..depth { x <- 2*x - x + layernorm(x) }\n  return x\n";
+  EXPECT_EQ(word(verify(model(body)), "backward.identity_path"), "P");
+  EXPECT_NEAR(number(model(body), "backward.identity_path"), 1, 1e-9);
+}
+
+// A sum of squares below the root that is no mean square: no norm, and no crash.
+TEST(StabilityHoles, s6_two_squares_below_the_root) {
+  EXPECT_EQ(number(model("  repeat l in 1..depth { x <- x / sqrt(mean(x*x) + sum(x*x)) }\n"
+                         "  return x\n")),
+            INFINITY);
+}
+
+// Upper bounds prove no lower ones.
+TEST(StabilityHoles, s2_checks_from_below) {
+  std::optional<Report> report =
+      verify(model("  check forward.bound >= 25\n  check growth >= linear\n" +
+                   std::string(bounded) + "  return x\n"));
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->checks.size(), 2u);
+  for (const CheckOutcome &check : report->checks)
+    EXPECT_EQ(check.word, Word::unknown);
+}
+
+// A law below 0 is no law: it would make every sum smaller.
+TEST(StabilityHoles, s7_a_negative_law) {
+  std::string f = "def f(x) {\n  law size <= -1\n  return x\n}\n";
+  EXPECT_GE(number(f + model("  repeat l in 1..depth { x <- x + f(x) }\n  return x\n")), 16);
+}
