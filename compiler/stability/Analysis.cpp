@@ -105,7 +105,8 @@ void Analysis::runStep(StepOp op) {
   Value value = op.getNext();
   streams[resolve(value)] = op.getResult();
   if (isAround(op)) {
-    values[op.getResult()] = get(value);
+    Abstract same = get(value); // a new entry moves the others
+    values[op.getResult()] = std::move(same);
     if (auto known = chainOfResult.find(behindApplies(value)); known != chainOfResult.end())
       chainOfResult[op.getResult()] = std::pair(known->second);
     return;

@@ -71,6 +71,11 @@ public:
   /// The chain that the model returns; -1 without streams.
   int outputChain() const;
   int64_t layers() const;
+  /// What is known about a value; null where the walk did not come to it.
+  const Abstract *find(Value value) const {
+    auto found = values.find(value);
+    return found == values.end() ? nullptr : &found->second;
+  }
 
 private:
   void runBlock(Block &block);
