@@ -94,7 +94,9 @@ struct Sizes {
 };
 
 /// Draws every parameter and declares norms that it really has.
-inline void drawWeights(Draw &draw, ModelOp model, Environment &environment) {
+/// `isStart`: streams start from embeddings as they are, so that x0.rms is about their rows; else
+/// the rows are signs of one size, which max() says as well.
+inline void drawWeights(Draw &draw, ModelOp model, Environment &environment, bool isStart = true) {
   OpBuilder builder = OpBuilder::atBlockBegin(&model.getBody().front());
   SmallVector<ParamOp> params;
   model.walk([&](ParamOp op) { params.push_back(op); });
@@ -112,11 +114,13 @@ inline void drawWeights(Draw &draw, ModelOp model, Environment &environment) {
       if (op.getType().getRank() == 2) {
         int64_t m = op.getType().getDimSize(0), n = op.getType().getDimSize(1);
         drawMatrix(draw, w, m, n);
-        if (op.getPath() == "E")
+        if (op.getPath() == "E" || op.getPath() == "F") // embeddings
           for (int64_t i = 0; i < m; ++i) {
             double scale = std::pow(10, draw.uniform(-2, 2)), sum = 0;
             for (int64_t j = 0; j < n; ++j) {
-              w[i * n + j] = scale * (draw.below(6) ? draw.normal() : 0);
+              double entry =
+                  isStart ? (draw.below(6) ? draw.normal() : 0) : (draw.below(2) ? 1.0 : -1.0);
+              w[i * n + j] = scale * entry;
               sum += w[i * n + j] * w[i * n + j];
             }
             rows = std::max(rows, std::sqrt(sum / n));
@@ -145,10 +149,15 @@ inline void drawWeights(Draw &draw, ModelOp model, Environment &environment) {
         largest = std::max(largest, other.*size);
     return largest;
   };
+  double embedded = 0;
+  for (const Sizes &of : sizes)
+    embedded = std::max(embedded, of.rows);
   for (const Sizes &of : sizes) {
     ParamOp op = of.op;
-    if (op.getPath() == "E")
-      declare(builder, op.getLoc(), "x0.rms", "", of.rows);
+    if (!isStart && (op.getPath() == "E" || op.getPath() == "F"))
+      declare(builder, op.getLoc(), "max", op.getPath(), of.peak);
+    else if (op.getPath() == "E")
+      declare(builder, op.getLoc(), "x0.rms", "", embedded);
     else if (op.getType().getRank() == 2 && draw.below(3))
       declare(builder, op.getLoc(), "spectral", op.getPath(), most(of, &Sizes::spectral));
     else if (op.getType().getRank() == 2)
