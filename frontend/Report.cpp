@@ -161,6 +161,7 @@ void Page::block(const ir::Verdict &verdict) {
   for (size_t i = 0; i < verdict.details.size(); ++i)
     if (i == 0 || verdict.details[i] != verdict.details[i - 1])
       addField(out, "", verdict.details[i]);
+  addField(out, "witness", verdict.witnessFile);
   profile(verdict.profile);
   const bool isDecided = verdict.word != ir::Word::unknown;
   if (isDecided || !verdict.assumptions.empty())

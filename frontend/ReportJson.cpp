@@ -41,6 +41,7 @@ Json verdictJson(const ir::Verdict &verdict) {
           {"missing", verdict.missing},
           {"culprits", remarksJson(verdict.culprits)},
           {"fix", verdict.fix},
+          {"witness", verdict.witnessFile},
           {"details", verdict.details},
           {"profile", verdict.profile}};
 }

@@ -7,6 +7,7 @@
 #include "frontend/Report.h"
 #include "frontend/ReportJson.h"
 #include "frontend/Verify.h"
+#include "frontend/WitnessFile.h"
 
 #include <algorithm>
 
@@ -46,20 +47,23 @@ Result<Verified> verifyHere(const VerifyRequest &request) {
   if (!module)
     return Error{diagnostics.render(), Exit::input};
   const Places places(*file);
-  const auto report = verify(*module, *file, options, places, diagnostics);
+  auto report = verify(*module, *file, options, places, diagnostics);
   if (!report)
     return Error{diagnostics.render(), Exit::input};
   if (std::optional<Error> error = unknownProperty(request.properties, *report))
     return std::move(*error);
+  std::optional<Error> problem;
+  if (request.witnesses)
+    problem = writeWitnesses(*report, request, *module);
   return Verified{request.json ? reportJson(*report, request.properties)
                                : reportText(*report, places, request.properties),
-                  exitOf(*report)};
+                  exitOf(*report), std::move(problem)};
 }
 } // namespace
 
 Result<Verified> verifyFile(const VerifyRequest &request) {
   std::optional<Result<Verified>> result;
-  onDeepStack([&] { result = verifyHere(request); });
+  onDeepStack([&] { result = request.replay.empty() ? verifyHere(request) : replayHere(request); });
   return std::move(*result);
 }
 

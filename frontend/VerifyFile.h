@@ -4,6 +4,7 @@
 
 #include "lnx/result.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,11 +17,14 @@ struct VerifyRequest {
   std::vector<std::pair<std::string, std::string>> settings;
   std::vector<std::string> properties; ///< empty: all
   bool json = false;
+  bool witnesses = false; ///< written into the current directory, of each REFUTED
+  std::string replay;     ///< a witness to evaluate instead; `path` may then be empty
 };
 
 struct Verified {
   std::string report;
   Exit exit = Exit::done; ///< refuted or unknown by `check` statements of the model
+  std::optional<Error> problem; ///< a file that could not be written; the report is whole
 };
 
 /// The error's message is the rendered diagnostics.

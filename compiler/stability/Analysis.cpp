@@ -191,6 +191,7 @@ Abstract Analysis::scaled(Abstract x, const Normalisation &norm, Operation *plac
     bool isGained = x.norm == Abstract::Norm::unit && isGain(other, factor.getType());
     if (isGained) {
       gains.insert(other.carriers.begin(), other.carriers.end());
+      normParts.push_back({factor, place, /*isBias=*/false});
       assumptions.applyGain(other, place);
     }
     x = productOf(x, type, other, factor.getType(), type);
@@ -244,10 +245,12 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
           ShapedType::getNumElements(getFeatures(op->getOperand(1 - i).getType())));
       if (norm.norm == Abstract::Norm::unit && matchProduct(op->getResult(0))) {
         gains.insert(other.carriers.begin(), other.carriers.end());
+        normParts.push_back({op->getOperand(1 - i), op, /*isBias=*/false});
         assumptions.applyGain(other, op);
         isGained = true;
       } else if (matchSum(op->getResult(0))) {
         biases.insert(other.carriers.begin(), other.carriers.end());
+        normParts.push_back({op->getOperand(1 - i), op, /*isBias=*/true});
         assumptions.applyBias(other, op, size);
       }
     }

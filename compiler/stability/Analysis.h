@@ -46,6 +46,13 @@ struct Attention {
   int stack;
 };
 
+/// What scales or shifts a normalised value, and where.
+struct NormPart {
+  Value value;
+  Operation *place;
+  bool isBias;
+};
+
 /// Behind the definitions that only hand it on; unlike resolve, a step is not looked through.
 Value behindApplies(Value value);
 
@@ -60,6 +67,7 @@ public:
   std::vector<Chain> chains;
   std::vector<Attention> attentions;
   llvm::DenseMap<Operation *, uint64_t> laws;
+  std::vector<NormPart> normParts;
   llvm::DenseSet<Value> gains, biases; ///< undeclared parameters that scale or shift a norm
 
   /// Coefficients of a chain; stacks of fewer steps are filled up with x <- x.

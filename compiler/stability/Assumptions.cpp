@@ -166,6 +166,17 @@ static Series inLayer(const Assumption &one, ParamOp op) {
   return Series(values);
 }
 
+std::optional<double> Assumptions::boundOn(const Assumption &one, ParamOp op,
+                                           int64_t layer) const {
+  if (one.path.empty() || !matches(one, op))
+    return std::nullopt;
+  int64_t number = 0;
+  auto repeat = op->getParentOfType<RepeatOp>();
+  if (!repeat || StringRef(one.path).split('.').first.getAsInteger(10, number))
+    return one.bound[layer];
+  return number == static_cast<int64_t>(repeat.getFirst()) + layer ? one.bound[0] : INFINITY;
+}
+
 void Assumptions::tighten(Series &bound, const Assumption &one, uint64_t bit, Abstract &x,
                           ParamOp op) const {
   Series declared = inLayer(one, op);

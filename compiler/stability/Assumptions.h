@@ -38,6 +38,9 @@ public:
   /// The smallest bound of `form` without a path: x0.rms.
   std::optional<double> number(llvm::StringRef form, uint64_t &grounds) const;
   const Assumption *optimizer() const;
+  /// What one assumption about parameters says of `op` in a layer (0-based); nothing where it is
+  /// about others.
+  std::optional<double> boundOn(const Assumption &assumption, ParamOp op, int64_t layer) const;
 
   /// A law is numbered behind the assumptions.
   uint64_t addLaw(LawOp op);

@@ -35,10 +35,8 @@ static Verdict boundOf(Subject &subject, Weights weights) {
     verdict.word = Word::proved;
     if (shape.isSum)
       verdict.details.push_back("r_N <= r0 + " + printNumber(roundUp(shape.sum)));
-  } else if (std::optional<Witness> witness = subject.witness(analysis)) {
+  } else if (subject.carrier(analysis)) {
     verdict.word = Word::refuted;
-    verdict.details.push_back("witness: '" + pathOf(witness->parameter) +
-                              "' scaled by c = M/rate exceeds any M");
   }
   subject.explain(verdict, analysis);
   const Chain &last = analysis.chains[chain];

@@ -6,11 +6,6 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-static std::string witnessText(Witness witness) {
-  return "witness: scale '" + pathOf(witness.parameter) + "' by c, all else fixed: the step of '" +
-         witness.step.getStream().str() + "' grows like c";
-}
-
 // Pre-norm under weight decay and peri-norm are what two theorems of Kan 2025 speak about.
 static std::string paperClass(Subject &subject) {
   bool isSum = !subject.declared.chains.empty(), isFree = true;
@@ -33,11 +28,9 @@ static Verdict growthOf(Subject &subject, Weights weights, bool isSquared) {
   Verdict verdict;
   verdict.basis = weights == Weights::trajectory ? Basis::trajectory : Basis::worstCase;
   verdict.growth = upper.print();
-  std::optional<Witness> witness = subject.witness(analysis);
-  if (upper.kind() == Growth::Kind::unbounded && witness) {
+  if (upper.kind() == Growth::Kind::unbounded && subject.carrier(analysis)) {
     verdict.word = Word::refuted;
     verdict.lowerGrowth = verdict.growth;
-    verdict.details.push_back(witnessText(*witness));
     verdict.fix = "put a norm around every update, as in x <- x + norm(f(norm(x)))";
   } else if (upper.kind() < Growth::Kind::unbounded) {
     verdict.word = Word::proved;

@@ -30,7 +30,7 @@ void stability::overflow(Subject &subject, std::vector<Verdict> &verdicts) {
           std::string(name) + (peak < largest ? ": fits, " : ": may overflow, ") +
           printNumber(peak) + (peak < largest ? " < " : " >= ") + printNumber(largest));
     verdict.word = peak < formats[0].second ? Word::proved : Word::unknown;
-  } else if (subject.witness(analysis)) {
+  } else if (subject.carrier(analysis)) {
     verdict.word = Word::refuted;
   }
   subject.explain(verdict, analysis);

@@ -129,13 +129,13 @@ Shape Subject::shape(const Analysis &analysis, int chain) const {
 
 //===-- reasons --------------------------------------------------------------===//
 
-std::optional<Witness> Subject::witness(const Analysis &analysis) const {
+std::optional<Carrier> Subject::carrier(const Analysis &analysis) const {
   for (const Stack &stack : analysis.stacks)
     for (const Equation &equation : stack.equations)
       for (Value carrier : equation.next.carriers) {
         Degree degree = equation.next.degreeIn(carrier);
         if (!degree.top && degree.high >= 1 && degree.exact && stack.count > 0)
-          return Witness{equation.op, carrier.getDefiningOp<ParamOp>()};
+          return Carrier{equation.op, carrier.getDefiningOp<ParamOp>()};
       }
   return std::nullopt;
 }

@@ -13,7 +13,7 @@
 namespace mlir::lnx::stability {
 
 /// A parameter that makes a stream as large as one likes (S56).
-struct Witness {
+struct Carrier {
   StepOp step;
   ParamOp parameter;
 };
@@ -48,7 +48,7 @@ public:
   /// The prediction at initialisation, made when it is first asked for.
   const InitPrediction &init();
   Shape shape(const Analysis &analysis, int chain) const;
-  std::optional<Witness> witness(const Analysis &analysis) const;
+  std::optional<Carrier> carrier(const Analysis &analysis) const;
   /// Fills in assumptions, missing ones and culprits of unbounded steps.
   void explain(Verdict &verdict, const Analysis &analysis) const;
   /// Adds the assumptions about the stream that a number starts from.

@@ -3,6 +3,7 @@
 #ifndef LNX_COMPILER_STABILITY_VERDICT_H
 #define LNX_COMPILER_STABILITY_VERDICT_H
 
+#include "compiler/stability/Witness.h"
 #include "mlir/IR/Location.h"
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct Verdict {
   std::vector<Remark> culprits; ///< lines that cause it; the first is shown with a caret
   std::string fix;              ///< the smallest single change that flips the verdict
   std::vector<std::string> details; ///< one fact a line
+  std::optional<Witness> witness;   ///< evaluated; with VerifyOptions::witnesses, of REFUTED only
+  std::string witnessFile;          ///< where it was written; empty: nowhere
   std::vector<double> profile;      ///< one number for each layer, mean-field tier only
 };
 

@@ -1,5 +1,6 @@
 // Verify: the runs over a model, then every property of Properties.def, then the model's checks.
 #include "compiler/stability/Subject.h"
+#include "compiler/stability/WitnessSearch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -68,6 +69,31 @@ static CheckOutcome outcomeOf(CheckOp op, const std::vector<Verdict> &verdicts) 
   return outcome;
 }
 
+/// The largest number that a check wants a property to stay below.
+static double largestAsked(ModelOp model, StringRef property) {
+  double largest = 0;
+  model.walk([&](CheckOp op) {
+    auto number = dyn_cast_if_present<FloatAttr>(op.getBoundAttr());
+    if (op.getPath() == property && number && std::isfinite(number.getValueAsDouble()))
+      largest = std::max(largest, number.getValueAsDouble());
+  });
+  return largest;
+}
+
+/// REFUTED is said with a witness that was evaluated, or not at all (S2).
+static void addWitness(Subject &subject, Verdict &verdict) {
+  if (verdict.word != Word::refuted)
+    return;
+  verdict.witness = findWitness(subject, verdict, largestAsked(subject.model, verdict.property));
+  if (verdict.witness) {
+    verdict.details.push_back("witness: " + describe(*verdict.witness));
+    return;
+  }
+  verdict.word = Word::unknown;
+  verdict.lowerGrowth.clear();
+  verdict.details.push_back("no weights were found that violate it");
+}
+
 FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options) {
   auto models = spec.getOps<ModelOp>();
   if (models.empty())
@@ -87,6 +113,9 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
     report.assumptions.push_back(assumption.text);
   for (Property *property : properties)
     property(subject, report.verdicts);
+  if (options.witnesses)
+    for (Verdict &verdict : report.verdicts)
+      addWitness(subject, verdict);
   report.hazards = initHazards(subject.init());
   uint64_t all = subject.grounds(subject.declared);
   report.laws = assumptions->lawsOf(all);

@@ -17,6 +17,8 @@ struct VerifyOptions {
   /// The same model at another depth, for growth classes; may be null, or give null for a depth
   /// that the model cannot have. Then classes come from the tables of this depth alone.
   std::function<OwningOpRef<ModuleOp>(int64_t depth)> atDepth;
+  /// Finds a witness for every REFUTED and evaluates it; without one the verdict is UNKNOWN.
+  bool witnesses = false;
 };
 
 /// One `check` of the model and its outcome.
@@ -40,6 +42,16 @@ struct Report {
   std::vector<Remark> hazards;
   std::vector<CheckOutcome> checks;
 };
+
+/// A witness with what was measured in place of what it claims.
+struct Replayed {
+  Witness witness;
+  std::string problem; ///< why nothing was measured; empty where it was
+};
+
+/// Evaluates a witness (WitnessJson.h reads one; isViolation says what follows). Fails only after a
+/// diagnostic.
+FailureOr<Replayed> replay(ModuleOp spec, const VerifyOptions &options, const Witness &witness);
 
 /// Fails only after a diagnostic: an assumption that contradicts another, or is not a number.
 FailureOr<Report> verify(ModuleOp spec, const VerifyOptions &options);

@@ -25,12 +25,10 @@ void stability::wellPosed(Subject &subject, std::vector<Verdict> &verdicts) {
   for (Value carrier : carriers)
     names.push_back(pathOf(carrier.getDefiningOp<ParamOp>()));
   verdict.details.push_back("undeclared carriers: {" + llvm::join(names, ", ") + "}");
-  std::optional<Witness> witness = subject.witness(analysis);
   if (carriers.empty() && !isOpaque)
     verdict.word = Word::proved;
-  else if (witness) {
+  else if (subject.carrier(analysis)) {
     verdict.word = Word::refuted;
-    verdict.details.push_back("witness: scale '" + pathOf(witness->parameter) + "'");
     verdict.fix = "put a norm around every update, as in x <- x + norm(f(norm(x)))";
   }
   subject.explain(verdict, analysis);

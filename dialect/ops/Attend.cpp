@@ -1,5 +1,6 @@
 // Attend.cpp: scaled dot-product attention and its gradient, on arrays and as types.
 // The loops of the reference lowering are in AttendLoops.cpp.
+#include "dialect/Scores.h"
 #include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include <cmath>
@@ -153,6 +154,22 @@ static SmallVector<Array> attendAll(const Heads &h, ArrayRef<Array> operands) {
 
 SmallVector<Array> AttendOp::evaluate(ArrayRef<Array> operands, Batch batch) {
   return attendAll(Heads::of(*this, batch), operands);
+}
+
+std::optional<double> lnx::largestScore(Operation *op, ArrayRef<Array> operands, Batch batch) {
+  auto attend = dyn_cast<AttendOp>(op);
+  if (!attend)
+    return std::nullopt;
+  Heads h = Heads::of(attend, batch);
+  double largest = 0;
+  for (int64_t row = 0; row < batch.rows(); ++row)
+    for (int64_t head = 0; head < h.heads; ++head)
+      for (auto [other, end] = h.visible(row); other < end; ++other) {
+        const double *q = operands[0].data.data() + h.query(row, head);
+        const double *k = operands[1].data.data() + h.key(other, head);
+        largest = std::max(largest, std::abs(h.cap(h.scale * dot(q, k, h.size))));
+      }
+  return largest;
 }
 
 void AttendGradOp::fitOperands(MutableArrayRef<Array> operands, Batch batch) {

@@ -14,6 +14,8 @@ struct VerifyCommand {
 };
 
 Exit runVerify(VerifyCommand &command) {
+  if (command.model.path.empty() && command.request.replay.empty())
+    return fail(Error{"a .lnx file is needed", Exit::usage});
   if (command.model.path.ends_with(".so"))
     return fail(Error{fmt::format("'{}' is compiled, 'lnx verify' reads the .lnx file it was "
                                   "made from",
@@ -23,12 +25,16 @@ Exit runVerify(VerifyCommand &command) {
   if (!settings)
     return fail(settings.error());
   command.request.path = command.model.path;
+  command.request.witnesses = true;
   command.request.settings = std::move(*settings);
   const Result<Verified> verified = verifyFile(command.request);
   if (!verified)
     return fail(verified.error());
   say(stdout, verified->report);
-  return verified->exit;
+  if (!verified->problem)
+    return verified->exit;
+  const Exit exit = fail(*verified->problem);
+  return verified->exit == Exit::done ? exit : verified->exit;
 }
 } // namespace
 
@@ -36,7 +42,7 @@ void addVerify(CLI::App &app, Action &action) {
   auto command = std::make_shared<VerifyCommand>();
   CLI::App *verify = app.add_subcommand(
       "verify", "say what can be proved about a model's stability, and what cannot");
-  verify->add_option("model", command->model.path, "a .lnx file")->required();
+  verify->add_option("model", command->model.path, "a .lnx file");
   verify->add_option("--model", command->request.model,
                      "the model to verify (default: the last of the file)");
   verify->add_option("--set", command->model.settings, "NAME=VALUE of a parameter of the model")
@@ -46,12 +52,26 @@ void addVerify(CLI::App &app, Action &action) {
                    "only this property, such as forward.bound; may be given again")
       ->allow_extra_args(false);
   verify->add_flag("--json", command->request.json, "the report as JSON");
-  verify->footer("Exit code 0, or by the model's check statements: 3 one is REFUTED, 4 one is "
+  verify
+      ->add_option("--replay", command->request.replay,
+                   "evaluate this witness of a REFUTED property and show the violation; the model "
+                   "is the file it names unless given")
+      ->check(CLI::ExistingFile)
+      ->excludes("--model")
+      ->excludes("--set")
+      ->excludes("--property")
+      ->excludes("--json");
+  verify->footer("For each REFUTED property, weights and an input that violate it are written to\n"
+                 "MODEL.PROPERTY.witness.json in the current directory.\n"
+                 "Exit code 0, or by the model's check statements: 3 one is REFUTED, 4 one is "
                  "UNKNOWN.\n"
+                 "With --replay: 0 the violation is shown, 4 it is not, 1 the witness does not fit "
+                 "the model.\n"
                  "Examples:\n"
                  "  lnx verify gpt2_peri.lnx\n"
                  "  lnx verify gpt2_peri.lnx --set depth=1000 --property growth\n"
-                 "  lnx verify gpt2_peri.lnx --json > verdict.json");
+                 "  lnx verify gpt2_peri.lnx --json > verdict.json\n"
+                 "  lnx verify --replay gpt2.forward.growth.witness.json");
   verify->callback([&action, command] {
     action = [command](const CommandLine &) { return runVerify(*command); };
   });
