@@ -222,11 +222,18 @@ static bool matchRadicand(Value radicand, Value v, Value uncentred, double &q, d
   return q > 0;
 }
 
-std::optional<Normalisation> lnx::matchNormalisation(Value value) {
-  value = resolve(value);
-  if (!value.getDefiningOp<MulOp>() && !value.getDefiningOp<DivOp>())
-    return std::nullopt;
-  Factors product = factorsOf(value, 8);
+/// The values whose squares are summed below a root.
+static SmallVector<Value> squaredBelow(Value radicand) {
+  SmallVector<Value> squared;
+  for (auto [coefficient, term] : summandsOf(radicand, 6).terms)
+    if (Value base = matchMean(term, coefficient))
+      if (Value root = matchSquare(base))
+        squared.push_back(root);
+  return squared;
+}
+
+/// Whether `product`, the factors of `value`, has one that is normalised by another.
+static std::optional<Normalisation> matchFactors(const Factors &product, Value value) {
   SmallVector<std::pair<Value, bool>> all;
   for (Value factor : product.above)
     all.push_back({factor, false});
@@ -258,6 +265,24 @@ std::optional<Normalisation> lnx::matchNormalisation(Value value) {
       return found;
     }
   }
+  return std::nullopt;
+}
+
+std::optional<Normalisation> lnx::matchNormalisation(Value value) {
+  value = resolve(value);
+  if (!value.getDefiningOp<MulOp>() && !value.getDefiningOp<DivOp>())
+    return std::nullopt;
+  Factors product = factorsOf(value, 8);
+  if (std::optional<Normalisation> found = matchFactors(product, value))
+    return found;
+  // What is normalised may be a product itself: 0.1*f(x) over the root of its own mean square.
+  SmallVector<Value> all(product.above);
+  llvm::append_range(all, product.below);
+  for (Value factor : all)
+    if (std::optional<Root> root = matchRoot(factor))
+      for (Value whole : squaredBelow(root->radicand))
+        if (std::optional<Normalisation> found = matchFactors(factorsOf(value, 8, whole), value))
+          return found;
   return std::nullopt;
 }
 

@@ -81,6 +81,22 @@ TEST(StabilityLanguage, s6_factors) {
   EXPECT_NEAR(bound("  return g * (x / sqrt(sum(x*x))) + b"), 1 + 24 * (1.5 / 4 + 0.25), 1e-6);
 }
 
+// s6, s10: what is normalised may be a product: a factor inside an output norm does nothing.
+TEST(StabilityLanguage, s10_normalised_products) {
+  for (const char *inside : {"0.1*mlp(x)", "l*mlp(x)", "mlp(x)/4", "-mlp(x)", "tanh(x)*mlp(x)"})
+    for (const char *norm : {"rmsnorm", "layernorm"}) {
+      std::optional<Report> report = verify(
+          "def b(x, l, depth, heads) {\n  x <- x + " + std::string(norm) + "(" + inside +
+          ")\n  return x\n}\nmodel m(depth = 12) {\n  assume norm.gain <= 1.5\n"
+          "  assume norm.bias.max <= 0.25\n  assume x0.rms <= 1\n  return gpt2(depth = depth, "
+          "width = 16, heads = 2, vocab = 20, context = 8, block = b)\n}\n");
+      EXPECT_EQ(word(report, "forward.wellposed"), "P") << norm << "(" << inside << ")";
+      const Verdict *bound = find(report, "forward.bound");
+      ASSERT_TRUE(bound && bound->number) << norm << "(" << inside << ")" << print(report);
+      EXPECT_NEAR(*bound->number, 1 + 12 * (norm[0] == 'r' ? 1.5 : 1.75), 1e-6);
+    }
+}
+
 // s6: near misses are bounded by the general rows or not at all.
 TEST(StabilityLanguage, s6_near_misses) {
   const char *misses[] = {
