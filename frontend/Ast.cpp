@@ -122,9 +122,13 @@ ExprPtr makeNumber(double value, Location location) {
   if (std::signbit(value))
     return makeExpr(Negate{makeNumber(-value, location)}, location);
   char text[32];
-  // Shortest form that reads back as the same value.
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return makeNumber(std::string(text, end), location);
+  // Shortest form that reads back as the same value, 1e-5 rather than 1e-05.
+  std::string spelling(text, std::to_chars(text, text + sizeof text, value).ptr);
+  if (const size_t e = spelling.find('e'); e != std::string::npos) {
+    const size_t digits = spelling.find_first_of("123456789", e);
+    spelling.replace(e + 1, digits - e - 1, spelling[e + 1] == '-' ? "-" : "");
+  }
+  return makeNumber(std::move(spelling), location);
 }
 
 namespace {

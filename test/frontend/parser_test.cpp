@@ -86,7 +86,8 @@ TEST(Expr, Locations) {
 TEST(Expr, FromCxx) {
   const Location here = Location::embedded(std::source_location::current());
   EXPECT_EQ(shape(makeNumber(-0.1, here)), "(-0.1)");
-  EXPECT_EQ(shape(makeNumber(1e-5, here)), "1e-05");
+  EXPECT_EQ(shape(makeNumber(1e-5, here)), "1e-5");
+  EXPECT_EQ(shape(makeNumber(1e300, here)), "1e300");
   EXPECT_EQ(makeNumber(0.1, here)->as<Number>()->exact, (Decimal{1, -1}));
 }
 
