@@ -260,6 +260,21 @@ Result<UpdateReport> Session::update(const UpdateOptions &options) {
   return report;
 }
 
+Result<double> Session::step(const TokenBatch &batch, const UpdateOptions &options) {
+  Result<double> loss = gradient(batch);
+  if (!loss)
+    return loss;
+  const Result<UpdateReport> report = update(options);
+  if (!report)
+    return report.error();
+  if (!report->finite)
+    return Error{"step " + std::to_string(state->steps + 1) +
+                     ": the gradient is not finite, loss " + std::to_string(*loss) +
+                     ", nothing was updated",
+                 Exit::unstable};
+  return loss;
+}
+
 std::vector<ParameterView> Session::parameters() {
   std::vector<ParameterView> views;
   const lnx_program &program = *state->program;
@@ -282,8 +297,8 @@ std::vector<ParameterView> Session::parameters() {
   return views;
 }
 
-int64_t Session::step() const { return state->steps; }
-void Session::setStep(int64_t step) { state->steps = step; }
+int64_t Session::steps() const { return state->steps; }
+void Session::setSteps(int64_t steps) { state->steps = steps; }
 
 Session::Memory Session::memory() const {
   return {state->arenas.bytes(), state->scratch.bytes(),

@@ -1,7 +1,7 @@
 // Gpt2Tokenizer.cpp: byte-pair encoding, byte exact with tiktoken's encode_ordinary and decode.
 // Relies on encoder.json for ids and on the order of vocab.bpe for priorities.
 #include "lnx/train/tokenizer.h"
-#include "runtime/train/MappedFile.h"
+#include "runtime/MappedFile.h"
 #include "runtime/train/PreTokenizer.h"
 #include "runtime/train/UnicodeClasses.h"
 #include "runtime/train/VocabularyFile.h"

@@ -2,7 +2,7 @@
 // The lock is taken before anything is looked at or written.
 #include "lnx/train/metrics.h"
 #include "lnx/train/run.h"
-#include "runtime/train/AtomicFile.h"
+#include "runtime/AtomicFile.h"
 
 #include <array>
 #include <cerrno>

@@ -4,7 +4,7 @@
 #define LNX_TRAIN_TOKENSHARD_H
 
 #include "lnx/train/tokens.h"
-#include "runtime/train/MappedFile.h"
+#include "runtime/MappedFile.h"
 
 namespace lnx {
 

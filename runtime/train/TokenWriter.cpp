@@ -1,7 +1,7 @@
 // TokenWriter.cpp: writes llm.c's .bin; the file appears only when it is whole.
 // A temporary beside it is synced and renamed.
 #include "lnx/train/tokens.h"
-#include "runtime/train/AtomicFile.h"
+#include "runtime/AtomicFile.h"
 
 #include <algorithm>
 #include <array>

@@ -159,7 +159,7 @@ Result<TrainSummary> Trainer::run(TrainObserver &observer, const std::atomic<boo
   auto rows = static_cast<size_t>(options.microBatch * options.time);
   ids.resize(rows);
   targets.resize(rows);
-  Tally tally(options, session.step());
+  Tally tally(options, session.steps());
   if (auto error = loop(tally, observer, stop))
     return *error;
   tally.summary.peakMemory = session.memory().total();

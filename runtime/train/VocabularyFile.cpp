@@ -1,7 +1,7 @@
 // VocabularyFile.cpp: a streaming reader, because a DOM silently keeps one of two equal keys.
 // Relies on nlohmann's SAX parser, which does not recurse.
 #include "runtime/train/VocabularyFile.h"
-#include "runtime/train/MappedFile.h"
+#include "runtime/MappedFile.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -268,14 +268,14 @@ TEST(Session, HashFollowsSeedAndValuesOnly) {
 TEST(Session, ClipsAndCorrectsUpdates) {
   auto session = makeSession(small);
   ASSERT_TRUE(session);
-  session->setStep(2);
+  session->setSteps(2);
   seen.squares = 16;
   auto report = session->update(
       {.optimizer = Optimizer::adam, .rate = 0.1f, .clip = 1, .beta1 = 0.9f, .beta2 = 0.99f});
   ASSERT_TRUE(report) << messageOf(report);
   EXPECT_EQ(report->gradientNorm, 4);
   EXPECT_TRUE(report->finite);
-  EXPECT_EQ(session->step(), 3);
+  EXPECT_EQ(session->steps(), 3);
   EXPECT_EQ(seen.entry, LNX_ENTRY_ADAM);
   EXPECT_EQ(seen.arguments[LNX_ARGUMENT_CLIP], 0.25f);
   EXPECT_EQ(seen.arguments[LNX_ARGUMENT_RATE], 0.1f);
@@ -299,7 +299,7 @@ TEST(Session, NeverUpdatesFromNonFiniteGradients) {
     ASSERT_TRUE(report);
     EXPECT_FALSE(report->finite);
     EXPECT_EQ(seen.entry, LNX_ENTRY_NORM);
-    EXPECT_EQ(session->step(), 0);
+    EXPECT_EQ(session->steps(), 0);
   }
 }
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,6 +87,15 @@ public:
   // a table of parameters that contradicts itself, `time` above the program's context, more memory
   // than the machine has (with the numbers).
   static Result<Session> create(Program program, const SessionOptions &options);
+  // The same of anything that `compile()`s to a Result<Program>, such as a Model.
+  template <typename Source>
+    requires requires(const Source &source) { Result<Program>(source.compile()); }
+  static Result<Session> create(const Source &source, const SessionOptions &options) {
+    Result<Program> program = source.compile();
+    if (!program)
+      return program.error();
+    return create(std::move(*program), options);
+  }
   Session(Session &&) noexcept;
   Session &operator=(Session &&) noexcept;
   ~Session();
@@ -98,6 +108,9 @@ public:
   // Clips, checks for non-finite numbers, updates and zeroes the gradient. Counts steps from 1.
   // Errors: beta1 or beta2 outside [0, 1), an optimizer that the program was compiled without.
   Result<UpdateReport> update(const UpdateOptions &options);
+  // Gradient and update in one: the mean loss before the update. A gradient that is not finite is an
+  // error (Exit::unstable) and updates nothing. Other errors as of `gradient` and `update`.
+  Result<double> step(const TokenBatch &batch, const UpdateOptions &options);
   // Mean loss in nats per token; changes nothing. Errors as of `gradient`.
   Result<double> evaluate(const TokenBatch &batch);
   // Logits [vocabulary] after the last of `tokens`; valid until the next call. Errors as of
@@ -106,9 +119,16 @@ public:
 
   // Each parameter of each layer; the views stay valid as long as the session.
   std::vector<ParameterView> parameters();
-  // Updates made so far; setStep goes on from another count, for the bias correction of Adam.
-  int64_t step() const;
-  void setStep(int64_t step);
+  // Updates made so far; setSteps goes on from another count, for the bias correction of Adam.
+  int64_t steps() const;
+  void setSteps(int64_t steps);
+  // Parameters, both moments and the count of steps as one safetensors file, which appears complete
+  // or not at all. Moments of "7.attn.q.W" are called "m/7.attn.q.W" and "v/7.attn.q.W". Errors name
+  // the path and the system's reason.
+  std::optional<Error> save(const std::string &path) const;
+  // Takes everything from such a file, or nothing: errors name the first tensor that is missing, is
+  // not of this program, or has another shape or type. A file without moments leaves them zero.
+  std::optional<Error> load(const std::string &path);
   // Bytes reserved, by class; the sum is the peak of every step.
   struct Memory {
     size_t state = 0, scratch = 0, workspace = 0;

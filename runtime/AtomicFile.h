@@ -1,7 +1,7 @@
 // AtomicFile.h: a file that appears under its name only when all of it is written.
 // Errors are kept and reported once, by commit.
-#ifndef LNX_TRAIN_ATOMICFILE_H
-#define LNX_TRAIN_ATOMICFILE_H
+#ifndef LNX_RUNTIME_ATOMICFILE_H
+#define LNX_RUNTIME_ATOMICFILE_H
 
 #include "lnx/result.h"
 

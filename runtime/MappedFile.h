@@ -1,7 +1,7 @@
 // MappedFile.h: a file's bytes without reading them all.
 // Read only; the mapping lives as long as the value.
-#ifndef LNX_TRAIN_MAPPEDFILE_H
-#define LNX_TRAIN_MAPPEDFILE_H
+#ifndef LNX_RUNTIME_MAPPEDFILE_H
+#define LNX_RUNTIME_MAPPEDFILE_H
 
 #include "lnx/result.h"
 

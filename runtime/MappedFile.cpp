@@ -1,6 +1,6 @@
 // MappedFile.cpp: open, check that it is a regular file, map.
 // Relies on POSIX.
-#include "runtime/train/MappedFile.h"
+#include "runtime/MappedFile.h"
 
 #include <cerrno>
 #include <cstring>

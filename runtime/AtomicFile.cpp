@@ -1,6 +1,6 @@
 // AtomicFile.cpp: write beside the target, sync, rename, sync the folder.
 // Relies on POSIX.
-#include "runtime/train/AtomicFile.h"
+#include "runtime/AtomicFile.h"
 
 #include <cerrno>
 #include <cstring>
