@@ -120,8 +120,48 @@ static void append(std::vector<ScheduleTerm> &signedTerms, const UpperBound &abo
   }
 }
 
+/// How much of `t` the term `n` can take away at most, for all l <= N and N >= `depth`.
+static double largestShare(const ScheduleTerm &n, const ScheduleTerm &t, double depth) {
+  double p = n.p - t.p, s = n.s - t.s;
+  double exponent = p >= 0 ? -s : -p - s; // the ratio is largest at l = 1, or at l = N
+  if (exponent > close || n.q > t.q)
+    return HUGE_VAL;
+  return std::abs(n.c) / t.c * std::pow(depth, exponent) * std::pow(std::log(depth), n.q - t.q);
+}
+
+/// Whether the sum of signed terms is sure to stay above 0. Entries are sizes: where a formula
+/// would go below, as 2000 - l beyond the layers that were looked at, they are no longer its
+/// values.
+static bool staysPositive(const std::vector<ScheduleTerm> &terms, double depth) {
+  auto isNegative = [](const ScheduleTerm &t) { return t.c < 0; };
+  if (std::none_of(terms.begin(), terms.end(), isNegative))
+    return true;
+  return std::any_of(terms.begin(), terms.end(), [&](const ScheduleTerm &t) {
+    double share = 0;
+    for (const ScheduleTerm &n : terms)
+      share += t.c > 0 && n.c < 0 ? largestShare(n, t, depth) : 0;
+    return t.c > 0 && share <= 1 + close;
+  });
+}
+
+/// What a part that is subtracted, and not a sum itself, takes away at most.
+static bool appendTaken(const Formula::Part &part, double depth, std::vector<ScheduleTerm> &all) {
+  if (part.depth.sign > 0 || part.depth.root == 1)
+    return true;
+  std::optional<UpperBound> above = part.depth.root > 1
+                                        ? rootBound(part.depth.terms, part.depth.root)
+                                        : inverseBound(part.depth.terms, part.depth.root, depth);
+  if (!above)
+    return false;
+  if (above->constant != 0)
+    all.push_back({-above->constant, -part.power, 0, 0});
+  for (ScheduleTerm t : above->terms)
+    all.push_back({-t.c, -part.power, t.s, t.q});
+  return true;
+}
+
 std::optional<UpperBound> upperBound(const Formula &formula, double smallestDepth) {
-  std::vector<ScheduleTerm> terms;
+  std::vector<ScheduleTerm> terms, taken;
   for (const Formula::Part &part : formula.parts) {
     // Below a negative root a part is needed exactly, not from above.
     if (formula.root < 0 && part.depth.root != 1)
@@ -130,11 +170,19 @@ std::optional<UpperBound> upperBound(const Formula &formula, double smallestDept
     if (!above)
       return std::nullopt;
     append(terms, *above, part.power);
+    if (!appendTaken(part, smallestDepth, taken))
+      return std::nullopt;
   }
   if (formula.root < 0)
     return inverseBound(terms, formula.root, smallestDepth);
   if (formula.root > 1)
     return rootBound(terms, formula.root);
+  std::vector<ScheduleTerm> all = terms;
+  all.insert(all.end(), taken.begin(), taken.end());
+  if (formula.offset != 0)
+    all.push_back({formula.offset, 0, 0, 0});
+  if (!staysPositive(all, smallestDepth))
+    return std::nullopt;
   UpperBound bound;
   bound.constant = formula.offset;
   for (const ScheduleTerm &t : terms) {

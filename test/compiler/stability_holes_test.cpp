@@ -133,6 +133,43 @@ TEST(StabilityHoles, s43_heads_of_two_sizes) {
   EXPECT_GE(bound, 1 + 4 * (std::sqrt(8.0) + 1));
 }
 
+// Columns of one head of W are rows of its transpose: W = e_1 (1, ..., 1)/sqrt(2) sends x to 2 |x|.
+TEST(StabilityHoles, s15_heads_of_a_transposed_matrix) {
+  double bound =
+      number(model("  param W : [8, 8] ~ normal(1)\n  repeat l in 1..depth {\n"
+                   "    x <- n(x) @ transpose(W) + 0*attn_heads(n(x), 4, bias = 0)\n  }\n"
+                   "  return x\n",
+                   "  assume perhead(W) <= 1\n  assume spectral(W_V) <= 1\n") +
+             "def n(x) = x / sqrt(mean(x*x) + 1e-6)\n");
+  EXPECT_GE(bound, 2);
+}
+
+// z was made when x was twice as large.
+TEST(StabilityHoles, s47_a_value_older_than_the_stream) {
+  std::string steps =
+      "  repeat l in 1..depth {\n    z = 2*x\n    x <- 0.5*x\n    x <- x + z\n  }\n";
+  EXPECT_GE(number(model(steps + "  return x\n")), std::pow(2.5, 4));
+  EXPECT_GE(number(model("  z = 2*x\n  x <- 0.5*x\n  x <- x + z\n  return x\n")), 2.5);
+}
+
+// 2000 - l is its own size up to l = 2000 only; the sum of |2000 - l| is quadratic.
+TEST(StabilityHoles, s49_numbers_that_change_their_sign) {
+  for (const char *dt : {"(2000 - l)", "(2000 - depth)", "(1 - l/3000)", "(5000 - l)^3"}) {
+    std::optional<Report> report = verify(model(std::string("  repeat l in 1..depth { x <- x + ") +
+                                                dt + "*layernorm(x) }\n  return x\n"));
+    const Verdict *growth = find(report, "forward.growth");
+    ASSERT_TRUE(growth);
+    if (growth->word == Word::proved)
+      EXPECT_TRUE(Growth::power(2) <= Growth::parse(growth->growth).value())
+          << dt << growth->growth;
+  }
+  for (const char *dt : {"(1 - l/(2*depth))", "(1 - (l - 1)/depth)", "(1 - 1/(2*l))"}) {
+    std::optional<Report> report = verify(model(std::string("  repeat l in 1..depth { x <- x + ") +
+                                                dt + "*layernorm(x) }\n  return x\n"));
+    EXPECT_EQ(find(report, "forward.growth")->growth, "linear") << dt;
+  }
+}
+
 // rms(b) <= 1 over 4 heads of 2: one entry may be sqrt(8).
 TEST(StabilityHoles, s67_a_bias_of_heads) {
   double bound =

@@ -25,7 +25,7 @@ public:
     return "def own(x) {\n  param g : [dim(x)] ~ ones\n  return (x - mean(x)) * (mean(x^2) - "
            "mean(x)^2 + 0.1)^(-1/2) * g\n}\n"
            "def b(x, l, depth, heads) {\n  param lam : [8] ~ ones\n  param w : [] ~ ones\n"
-           "  param A : [2, 2] ~ ones\n" +
+           "  param A : [2, 2] ~ ones\n  param L : [3, 8] ~ ones\n" +
            body + "  x <- x + " + expr(2) +
            "\n  return x\n}\nmodel m(depth = 2) {\n  param E : [8, 8] ~ normal(1)\n"
            "  x = E[tokens]\n  repeat l in 1..depth { x <- b(x, l, depth, 4) }\n  return x\n}\n";
@@ -45,7 +45,8 @@ private:
   }
 
   std::string number() {
-    return draw.oneOf({"2", "0.1", "(-1.5)", "l", "l^(-1/2)", "(1/depth)", "w", "lam", "(l - 2)"});
+    return draw.oneOf({"2", "0.1", "(-1.5)", "l", "l^(-1/2)", "(1/depth)", "w", "lam", "(l - 2)",
+                       "L[0]", "L[2]"});
   }
 
   std::string branch(const std::string &x) {
