@@ -3,6 +3,7 @@
 #   ./build.sh            build into build/dev
 #   ./build.sh demo       train three small models on English text and compare them
 #   ./build.sh test       build and run every test
+#   ./build.sh install --prefix DIR   build and install tools, headers, library and CMake package
 #   ./build.sh format     format all sources
 #   ./build.sh docs       check that every program in the docs runs
 # LNX_PRESET chooses another preset of CMakePresets.json (asan, release).
@@ -14,7 +15,7 @@ tree=build/$preset
 packages=(cmake ninja-build ccache g++ clang-22 clang-format-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools
   libmlir-22-dev mlir-22-tools zlib1g-dev libzstd-dev libxml2-dev libedit-dev libcurl4-openssl-dev
   libffi-dev libz3-dev libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libgtest-dev libgmock-dev
-  libbenchmark-dev bible-kjv bible-kjv-text python3)
+  libllvm14 libbenchmark-dev bible-kjv bible-kjv-text python3)
 [ "$preset" = asan ] && packages+=(libclang-rt-22-dev)
 
 install_missing() {
@@ -57,6 +58,15 @@ test)
   install_missing && build
   ctest --test-dir "$tree" --output-on-failure -j2 "${@:2}"
   ;;
+install)
+  if [ "${2:-}" != --prefix ] || [ -z "${3:-}" ]; then
+    echo "usage: ./build.sh install --prefix DIR" >&2
+    exit 2
+  fi
+  install_missing && build
+  cmake --install "$tree" --prefix "$3" >/dev/null
+  echo "installed in $3"
+  ;;
 format)
   git ls-files '*.cpp' '*.h' | xargs clang-format-22 -i
   ;;
@@ -65,7 +75,7 @@ docs)
   ctest --test-dir "$tree" --output-on-failure -R '^docs' "${@:2}"
   ;;
 *)
-  sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
   exit 2
   ;;
 esac

@@ -5,9 +5,14 @@
 //   Result<double> loss = session->gradient({tokens, targets, 8, 128});
 //   Result<UpdateReport> report = session->update({.rate = 1e-3f});
 //
-// Sees no LLVM. Nothing is thrown; what can fail returns a Result that says why.
+// Sees no LLVM. Nothing is thrown; what can fail returns a Result that says why. From C, this is
+// session.h.
 #ifndef LNX_RUNTIME_H
 #define LNX_RUNTIME_H
+
+#include "lnx/session.h"
+
+#ifdef __cplusplus
 
 #include "lnx/abi.h"
 #include "lnx/result.h"
@@ -108,8 +113,8 @@ public:
   // Clips, checks for non-finite numbers, updates and zeroes the gradient. Counts steps from 1.
   // Errors: beta1 or beta2 outside [0, 1), an optimizer that the program was compiled without.
   Result<UpdateReport> update(const UpdateOptions &options);
-  // Gradient and update in one: the mean loss before the update. A gradient that is not finite is an
-  // error (Exit::unstable) and updates nothing. Other errors as of `gradient` and `update`.
+  // Gradient and update in one: the mean loss before the update. A gradient that is not finite is
+  // an error (Exit::unstable) and updates nothing. Other errors as of `gradient` and `update`.
   Result<double> step(const TokenBatch &batch, const UpdateOptions &options);
   // Mean loss in nats per token; changes nothing. Errors as of `gradient`.
   Result<double> evaluate(const TokenBatch &batch);
@@ -123,8 +128,8 @@ public:
   int64_t steps() const;
   void setSteps(int64_t steps);
   // Parameters, both moments and the count of steps as one safetensors file, which appears complete
-  // or not at all. Moments of "7.attn.q.W" are called "m/7.attn.q.W" and "v/7.attn.q.W". Errors name
-  // the path and the system's reason.
+  // or not at all. Moments of "7.attn.q.W" are called "m/7.attn.q.W" and "v/7.attn.q.W". Errors
+  // name the path and the system's reason.
   std::optional<Error> save(const std::string &path) const;
   // Takes everything from such a file, or nothing: errors name the first tensor that is missing, is
   // not of this program, or has another shape or type. A file without moments leaves them zero.
@@ -146,4 +151,5 @@ private:
 
 } // namespace lnx
 
+#endif // __cplusplus
 #endif
