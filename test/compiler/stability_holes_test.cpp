@@ -170,6 +170,13 @@ TEST(StabilityHoles, s49_numbers_that_change_their_sign) {
   }
 }
 
+// All of a table may be in one of its rows.
+TEST(StabilityHoles, s31_a_row_of_a_table) {
+  EXPECT_GE(number(model("  y = F[tokens]\n  y <- 1*y\n  return y\n",
+                         "  param F : [8, 8] ~ normal(1)\n  assume frobenius(F) <= 1\n")),
+            1 / std::sqrt(8.0));
+}
+
 // rms(b) <= 1 over 4 heads of 2: one entry may be sqrt(8).
 TEST(StabilityHoles, s67_a_bias_of_heads) {
   double bound =

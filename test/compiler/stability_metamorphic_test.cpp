@@ -161,6 +161,7 @@ TEST(StabilityMutations, s71_peri_loses_its_proof) {
       {"    x <- x + layernorm(mlp(x))\n", "  assume norm.gain <= 1\n"},
       {"    param dt : [] ~ zeros\n    x <- x + dt*layernorm(mlp(x))\n", norms},
       {"    param dt : [8] ~ zeros\n    x <- x + dt*layernorm(mlp(x))\n", norms},
+      {"    param lam : [8] ~ ones\n    x <- x + lam*rmsnorm(mlp(x))\n", norms},
       {"    x <- x + glu(layernorm(x))\n", norms},
       {"    x <- x + log(abs(mlp(x)))\n", norms},
       {"    x <- x + layernorm(mlp(x))/mlp(x)\n", norms},
