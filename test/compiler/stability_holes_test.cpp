@@ -170,6 +170,16 @@ TEST(StabilityHoles, s49_numbers_that_change_their_sign) {
   }
 }
 
+// A quotient by something that may be 0: every weight is bounded, the update is not.
+TEST(StabilityHoles, s71_bounded_weights_below_a_quotient) {
+  std::string text =
+      model("  repeat l in 1..depth { x <- x + layernorm(x)/linear(x, 8, bias = 0) }\n"
+            "  return x\n",
+            "  assume spectral(W) <= 1\n");
+  EXPECT_NE(word(verify(text), "forward.wellposed"), "P");
+  EXPECT_NE(word(verify(text), "forward.bound"), "P");
+}
+
 // All of a table may be in one of its rows.
 TEST(StabilityHoles, s31_a_row_of_a_table) {
   EXPECT_GE(number(model("  y = F[tokens]\n  y <- 1*y\n  return y\n",
