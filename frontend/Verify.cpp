@@ -19,8 +19,8 @@ std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const 
         }
         return mlir::success();
       });
-  mlir::FailureOr<mlir::lnx::stability::Report> report =
-      mlir::lnx::stability::verify(module, {.atDepth = atOtherDepths(module, file, options), .witnesses = true});
+  mlir::FailureOr<mlir::lnx::stability::Report> report = mlir::lnx::stability::verify(
+      module, {.atDepth = atOtherDepths(module, file, options), .witnesses = true});
   if (mlir::failed(report))
     return std::nullopt;
   return std::move(*report);

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Holds the JSON of `lnx verify` against its schema.   verdict_schema.py SCHEMA LNX EXAMPLES
+"""Holds the JSON of `lnx verify` and its witnesses against their schemas.   verdict_schema.py SCHEMA LNX EXAMPLES
+
+witness.schema.json lies beside SCHEMA.
 
 Knows the part of JSON Schema that docs/verdict.schema.json uses, and refuses any other keyword.
 """
@@ -7,6 +9,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 TYPES = {"object": dict, "array": list, "string": str, "null": type(None)}
 KNOWN = {"$schema", "$defs", "$ref", "title", "description", "type", "additionalProperties", "required", "properties",
@@ -62,8 +65,10 @@ def mutations(report):
 def main(schema_path, lnx, examples):
     schema = json.loads(pathlib.Path(schema_path).read_text(encoding="utf-8"))
     bad, count = [], 0
-    for path in sorted(pathlib.Path(examples).glob("*.lnx")):
-        result = subprocess.run([lnx, "verify", "--json", str(path)], capture_output=True, text=True, timeout=60)
+    folder = tempfile.TemporaryDirectory()
+    for path in sorted(pathlib.Path(examples).resolve().glob("*.lnx")):
+        result = subprocess.run([pathlib.Path(lnx).resolve(), "verify", "--json", str(path)], capture_output=True,
+                                text=True, timeout=60, cwd=folder.name)
         if result.returncode not in (0, 3, 4):
             bad.append(f"{path.name}: exit code {result.returncode}: {result.stderr}")
             continue
@@ -74,7 +79,13 @@ def main(schema_path, lnx, examples):
         bad += [f"{path.name}: a wrong report passes: {wrong}" for wrong in mutations(report)
                 if not problems(wrong, schema, schema)]
         count += 1
-    print("\n".join(bad) if bad else f"{count} reports")
+    shape = json.loads(pathlib.Path(schema_path).with_name("witness.schema.json").read_text(encoding="utf-8"))
+    witnesses = sorted(pathlib.Path(folder.name).glob("*.witness.json"))
+    for path in witnesses:
+        bad += [f"{path.name}: {line}" for line in problems(json.loads(path.read_text(encoding="utf-8")), shape, shape)]
+    if not witnesses:
+        bad.append("no witness was written")
+    print("\n".join(bad) if bad else f"{count} reports, {len(witnesses)} witnesses")
     return 1 if bad or not count else 0
 
 
