@@ -1,0 +1,11 @@
+// Plugin: what lnx-opt --load-pass-plugin calls.
+#include "examples/passes/Passes.h"
+
+#include "mlir/Tools/Plugins/PassPlugin.h"
+
+extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo mlirGetPassPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "example-passes", "1", [] {
+            examples::registerCountGroups();
+            examples::registerGeluToRelu();
+          }};
+}
