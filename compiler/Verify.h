@@ -5,5 +5,6 @@
 
 #include "compiler/stability/Verdict.h"
 #include "compiler/stability/Verify.h"
+#include "compiler/stability/WitnessJson.h"
 
 #endif

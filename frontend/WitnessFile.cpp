@@ -2,7 +2,7 @@
 #include "frontend/WitnessFile.h"
 
 #include "compiler/Compiler.h"
-#include "compiler/stability/WitnessJson.h"
+#include "compiler/Verify.h"
 #include "frontend/Depths.h"
 #include "frontend/Parser.h"
 #include "frontend/Report.h"
