@@ -187,6 +187,7 @@ void Page::checks(const std::vector<std::string> &only) {
                        check.reason.empty() || check.reason == word ? "" : ", " + check.reason);
     if (check.word != ir::Word::proved && check.where)
       out += sourceExcerpt(places.find(*check.where));
+    addField(out, "witness", check.witnessFile);
   }
 }
 } // namespace

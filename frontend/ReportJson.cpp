@@ -51,6 +51,7 @@ Json checkJson(const ir::CheckOutcome &check) {
           {"property", check.property},
           {"verdict", ir::spelling(check.word).str()},
           {"reason", check.reason},
+          {"witness", check.witnessFile},
           {"place", placeJson(check.where)}};
 }
 } // namespace

@@ -62,23 +62,26 @@ std::optional<Error> writeWitnesses(ir::Report &report, const VerifyRequest &req
                                     mlir::ModuleOp module) {
   std::optional<Error> problem;
   std::string hash;
-  for (ir::Verdict &verdict : report.verdicts) {
-    if (!verdict.witness || !isNamed(verdict.property, request.properties))
-      continue;
+  const auto write = [&](ir::Witness &witness, std::string &writtenTo) {
     if (hash.empty())
       hash = ir::hashOf(module);
-    ir::Witness &witness = *verdict.witness;
     const std::filesystem::path path = request.path;
     witness.file = staysBelow(path) ? request.path : path.filename().string();
     witness.model = report.model;
     witness.settings = request.settings;
     witness.hash = hash;
-    const std::string name = fmt::format("{}.{}.witness.json", report.model, verdict.property);
+    const std::string name = fmt::format("{}.{}.witness.json", report.model, witness.property);
     if (std::optional<Error> error = writeWhole(name, ir::printWitness(witness)))
       problem = problem ? problem : error;
     else
-      verdict.witnessFile = name;
-  }
+      writtenTo = name;
+  };
+  for (ir::Verdict &verdict : report.verdicts)
+    if (verdict.witness && isNamed(verdict.property, request.properties))
+      write(*verdict.witness, verdict.witnessFile);
+  for (ir::CheckOutcome &check : report.checks)
+    if (check.witness && isNamed(check.property, request.properties))
+      write(*check.witness, check.witnessFile);
   return problem;
 }
 

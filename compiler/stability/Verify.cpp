@@ -1,6 +1,7 @@
 // Verify: the runs over a model, then every property of Properties.def, then the model's checks.
 #include "compiler/stability/Subject.h"
 #include "compiler/stability/WitnessSearch.h"
+#include "compiler/stability/WitnessTight.h"
 #include <cmath>
 
 using namespace mlir;
@@ -94,6 +95,21 @@ static void addWitness(Subject &subject, Verdict &verdict) {
   verdict.details.push_back("no weights were found that violate it");
 }
 
+/// A bound that is proved but larger than asked for: weights that exceed what was asked (S68).
+static void refuteByWeights(Subject &subject, CheckOp op, CheckOutcome &outcome) {
+  auto number = dyn_cast_if_present<FloatAttr>(op.getBoundAttr());
+  if (outcome.word != Word::unknown || outcome.property != "forward.bound" || !number ||
+      op.getRelation() == ">=")
+    return;
+  std::optional<TightWitness> tight = tightWitness(subject.declared);
+  if (!tight || !(tight->witness.measured > number.getValueAsDouble()))
+    return;
+  outcome.word = Word::refuted;
+  outcome.witness = tight->witness;
+  outcome.witness->limit = number.getValueAsDouble();
+  outcome.reason += "; a witness has " + printNumber(tight->witness.measured);
+}
+
 FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options) {
   auto models = spec.getOps<ModelOp>();
   if (models.empty())
@@ -119,6 +135,10 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
   report.hazards = initHazards(subject.init());
   uint64_t all = subject.grounds(subject.declared);
   report.laws = assumptions->lawsOf(all);
-  model.walk([&](CheckOp op) { report.checks.push_back(outcomeOf(op, report.verdicts)); });
+  model.walk([&](CheckOp op) {
+    report.checks.push_back(outcomeOf(op, report.verdicts));
+    if (options.witnesses)
+      refuteByWeights(subject, op, report.checks.back());
+  });
   return report;
 }

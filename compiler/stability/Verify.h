@@ -28,6 +28,8 @@ struct CheckOutcome {
   Word word = Word::unknown; ///< PROVED where the check holds
   std::string reason;        ///< one line: the number or the class compared with the bound
   std::optional<Location> where;
+  std::optional<Witness> witness; ///< of a REFUTED that is about the check's own number
+  std::string witnessFile;        ///< as in Verdict
 };
 
 struct Report {

@@ -5,6 +5,32 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
+/// Whether what is measured is about the property, and the limit one that it sets.
+static bool fits(const Witness &witness, const Analysis &analysis) {
+  StringRef property = witness.property;
+  if (property == "backward.scale_invariance")
+    return witness.measure == Measure::update && witness.limit >= mostUpdateChange;
+  if (property == "backward.identity_path")
+    return witness.measure == Measure::stream && witness.limit <= leastStreamChange;
+  if (property == "deepnorm.update_bound")
+    return witness.measure == Measure::depths && witness.limit >= largestUpdate;
+  if (property == "attention.logit_bound")
+    return witness.measure == Measure::score;
+  if (property == "precision.overflow")
+    return witness.measure == Measure::largestEntry && witness.limit >= smallestOverflow;
+  if (property == "forward.growth" || property == "forward.wellposed")
+    return witness.measure == Measure::meanAbs;
+  if (property != "forward.bound" && property != "forward.variance")
+    return false;
+  // The statement is about the last stream, not about one on the way.
+  Witness last;
+  for (const Stack &stack : analysis.stacks)
+    if (stack.chain == analysis.outputChain() && stack.count > 0 && !stack.equations.empty())
+      setPlace(last, analysis, const_cast<Stack &>(stack).equations.back().op, stack.count - 1);
+  return witness.measure == (property == "forward.bound" ? Measure::meanAbs : Measure::variance) &&
+         last.step == witness.step && last.layer == witness.layer;
+}
+
 FailureOr<Replayed> stability::replay(ModuleOp spec, const VerifyOptions &options,
                                       const Witness &witness) {
   auto models = spec.getOps<ModelOp>();
@@ -16,6 +42,10 @@ FailureOr<Replayed> stability::replay(ModuleOp spec, const VerifyOptions &option
     return failure();
   Subject subject(model, *assumptions, options);
   Replayed result{witness, /*problem=*/""};
+  if (!fits(witness, subject.declared)) {
+    result.problem = "what is measured is not what '" + witness.property + "' is about";
+    return result;
+  }
   std::optional<double> measured = measureAgain(
       subject.declared, result.witness, [&](int64_t depth) { return subject.updateTotalAt(depth); },
       result.problem);

@@ -220,7 +220,7 @@ std::optional<Witness> Search::ofSkip() {
 
 std::optional<Witness> Search::ofDepths() {
   int64_t base = sampleDepths(analysis.layers()).front();
-  witness.limit = 1.05;
+  witness.limit = largestUpdate;
   witness.tokens.clear();
   witness.depths = {{base, 0}, {2 * base, 0}, {4 * base, 0}};
   return isShown() ? std::optional(witness) : std::nullopt;

@@ -28,6 +28,10 @@ inline constexpr double leastStreamChange = 0.4;
 /// An update that is invariant keeps its size under a factor 10 of its last matrix; twice is far
 /// from what eps of a norm may do to it.
 inline constexpr double mostUpdateChange = 2;
+/// U of S90 that counts as bounded by 1 (S91).
+inline constexpr double largestUpdate = 1.05;
+/// The smallest of the formats' largest numbers: e4m3 (S98).
+inline constexpr double smallestOverflow = 448;
 
 } // namespace mlir::lnx::stability
 

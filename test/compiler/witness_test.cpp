@@ -2,6 +2,7 @@
 // s53..s56).
 #include "StabilityFixture.h"
 
+#include "compiler/stability/WitnessJson.h"
 #include "compiler/stability/WitnessSearch.h"
 #include "compiler/stability/WitnessTight.h"
 
@@ -232,5 +233,84 @@ TEST(Witness, s69_tight) {
     EXPECT_GE(tight->ratio(), 0.999)
         << block << ": " << tight->witness.measured << " of " << tight->bound;
     EXPECT_LE(tight->ratio(), 1 + 1e-9) << block;
+  }
+}
+
+// s68, s69: a check below the proved bound is REFUTED where weights exceed it, else left open.
+TEST(Witness, s68_check_of_a_reached_bound) {
+  const char *promises = "  assume norm.gain <= 1\n  assume norm.bias.rms <= 0.5\n"
+                         "  assume x0.rms <= 1\n";
+  for (auto [asked, expected] : {std::pair("6.9999", Word::refuted), {"7.00001", Word::proved}}) {
+    Refuted model(std::string("model m(depth = 2) {\n") + promises + "  check bound <= " + asked +
+                  "\n  return gpt2(depth = depth, width = 16, heads = 2, block = peri_ln)\n}\n");
+    std::optional<Report> report = model.verify();
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->checks.front().word, expected) << report->checks.front().reason;
+    EXPECT_EQ(report->checks.front().witness.has_value(), expected == Word::refuted);
+  }
+}
+
+namespace {
+/// A witness as text, with one part replaced.
+std::string replaced(std::string text, const std::string &from, const std::string &to) {
+  size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+std::string problemOf(const std::string &text) {
+  llvm::Expected<Witness> witness = parseWitness(text);
+  return witness ? "" : llvm::toString(witness.takeError());
+}
+} // namespace
+
+// Whatever is in a file, reading it ends with a witness or with what is wrong and where.
+TEST(WitnessJson, reads_back_and_refuses) {
+  Refuted model("model m = gpt2(depth = 2, width = 16, heads = 2)\n");
+  std::optional<Report> report;
+  Witness witness = growthOf(model, report);
+  witness.settings = {{"depth", "2"}};
+  witness.depths = {{2, 1.5}};
+  std::string text = printWitness(witness);
+  llvm::Expected<Witness> again = parseWitness(text);
+  ASSERT_TRUE(bool(again)) << llvm::toString(again.takeError());
+  EXPECT_EQ(printWitness(*again), text);
+  EXPECT_TRUE(looksLikeWitness(text));
+  EXPECT_FALSE(looksLikeWitness("{\"tokens\": []}"));
+
+  EXPECT_NE(problemOf("").find("[1:0, byte=0]"), std::string::npos) << problemOf("");
+  EXPECT_EQ(problemOf("[]"), "'' is not an object");
+  EXPECT_EQ(problemOf(replaced(text, "\"lnx_witness\": 1", "\"lnx_witness\": 2")),
+            "'lnx_witness' is not 1, the version this program reads");
+  EXPECT_EQ(problemOf(replaced(text, "\"kind\": \"outer\"", "\"kind\": \"inner\"")),
+            "'parameters[0].value.kind' is not one of constant, outer, diagonal, initial, normal");
+  EXPECT_EQ(problemOf(replaced(text, "\"step\": 0", "\"step\": -1")),
+            "'claim.step' is not a whole number from 0 on");
+  EXPECT_EQ(problemOf(replaced(text, "\"limit\": 1000000", "\"limit\": 1e999")),
+            "'claim.limit' is not a finite number");
+  EXPECT_NE(problemOf(replaced(text, "\"limit\": 1000000", "\"limit\": NaN")), "");
+  EXPECT_EQ(problemOf(std::string(100000, '[')), "nested more than 64 deep");
+}
+
+TEST(WitnessJson, any_damage_is_met) {
+  Refuted model("model m = gpt2(depth = 2, width = 16, heads = 2)\n");
+  std::optional<Report> report;
+  std::string text = printWitness(growthOf(model, report));
+  for (size_t size = 0; size + 2 < text.size(); size += 7)
+    EXPECT_NE(problemOf(text.substr(0, size)), "") << size;
+  unsigned state = 1;
+  auto draw = [&] { return state = state * 1664525 + 1013904223; };
+  for (int turn = 0; turn < 2000; ++turn) {
+    std::string damaged = text;
+    for (int i = 0; i < 3; ++i)
+      damaged[(draw() >> 8) % damaged.size()] =
+          "0123456789-eE.\"[]{},:ntf\\x\xff"[(draw() >> 8) % 26];
+    llvm::Expected<Witness> witness = parseWitness(damaged);
+    if (!witness) {
+      llvm::consumeError(witness.takeError());
+      continue;
+    }
+    std::string problem;
+    (void)model.replay(*witness, problem);
   }
 }
