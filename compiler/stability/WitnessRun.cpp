@@ -42,7 +42,7 @@ void WitnessRun::scale(Value value, int64_t layer, double factor) {
 
 bool WitnessRun::work(double entries) {
   done += entries;
-  return done <= mostWork || succeeded(fail("the evaluation would take too long"));
+  return done <= mostWork || succeeded(fail(tooLong));
 }
 
 LogicalResult WitnessRun::fail(const Twine &text) {

@@ -63,6 +63,8 @@ private:
   llvm::DenseMap<std::pair<Value, int64_t>, double> factors;
 };
 
+/// The `problem` of a run that would take more than about two seconds.
+inline constexpr const char *tooLong = "the evaluation would take too long";
 /// The repeat that gives a value its layer; null outside.
 RepeatOp repeatOf(Value value);
 /// Whether rows of the parameter are looked up by numbers, as of an embedding.

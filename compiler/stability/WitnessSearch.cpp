@@ -80,6 +80,8 @@ bool Search::isShown() {
   std::optional<double> measured = measureAgain(
       analysis, witness, [&](int64_t depth) { return subject.updateTotalAt(depth); }, problem);
   witness.measured = measured.value_or(NAN);
+  if (problem == tooLong)
+    tries = mostTries; // another carrier would take as long
   return measured && isViolation(witness);
 }
 
@@ -152,7 +154,7 @@ std::optional<Witness> Search::ofStream(bool isLast) {
       }
   size_t count = analysis.stacks.size();
   for (Template kind : templates)
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < count && tries < mostTries; ++i)
       if (auto found =
               ofCarriers(analysis.stacks[isLast ? count - 1 - i : i], last, lastLayer, kind))
         return found;

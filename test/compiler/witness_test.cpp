@@ -314,3 +314,17 @@ TEST(WitnessJson, any_damage_is_met) {
     (void)model.replay(*witness, problem);
   }
 }
+
+// A schedule makes every layer another one: what would take too long to evaluate is left open.
+TEST(Witness, s2_deep_schedules_end_soon) {
+  Refuted model("model m(depth = 12) {\n  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n"
+                "  check bound <= 3\n"
+                "  return gpt2(depth = depth, block = ln_scaling)\n}\n",
+                {{"depth", "20000"}});
+  auto start = std::chrono::steady_clock::now();
+  std::optional<Report> report = model.verify();
+  std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+  EXPECT_EQ(word(report, "forward.growth"), "R") << print(report);
+  EXPECT_EQ(word(report, "forward.bound"), "U") << print(report);
+  std::printf("%.1f s\n", spent.count());
+}
