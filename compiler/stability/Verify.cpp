@@ -95,19 +95,28 @@ static void addWitness(Subject &subject, Verdict &verdict) {
   verdict.details.push_back("no weights were found that violate it");
 }
 
-/// A bound that is proved but larger than asked for: weights that exceed what was asked (S68).
+/// A proved number or class that is larger than asked for: weights that are larger, too (S57, S68).
 static void refuteByWeights(Subject &subject, CheckOp op, CheckOutcome &outcome) {
   auto number = dyn_cast_if_present<FloatAttr>(op.getBoundAttr());
-  if (outcome.word != Word::unknown || outcome.property != "forward.bound" || !number ||
-      op.getRelation() == ">=")
+  auto word = dyn_cast_if_present<StringAttr>(op.getBoundAttr());
+  if (outcome.word != Word::unknown || op.getRelation() == ">=")
     return;
-  std::optional<TightWitness> tight = tightWitness(subject.declared);
-  if (!tight || !(tight->witness.measured > number.getValueAsDouble()))
+  if (word && outcome.property == "forward.growth") {
+    Growth upper = subject.growth(Weights::declared);
+    std::optional<Growth> asked = Growth::parse(word.str());
+    if (asked && *asked <= upper && upper.kind() < Growth::Kind::unbounded)
+      outcome.witness = tightGrowth(subject.declared, subject.options);
+  } else if (number && outcome.property == "forward.bound") {
+    std::optional<TightWitness> tight = tightWitness(subject.declared);
+    if (tight && tight->witness.measured > number.getValueAsDouble()) {
+      outcome.witness = tight->witness;
+      outcome.witness->limit = number.getValueAsDouble();
+    }
+  }
+  if (!outcome.witness)
     return;
   outcome.word = Word::refuted;
-  outcome.witness = tight->witness;
-  outcome.witness->limit = number.getValueAsDouble();
-  outcome.reason += "; a witness has " + printNumber(tight->witness.measured);
+  outcome.reason += "; a witness has " + printNumber(outcome.witness->measured);
 }
 
 FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options) {

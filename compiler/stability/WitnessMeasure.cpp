@@ -32,6 +32,9 @@ bool stability::isViolation(const Witness &witness) {
     return witness.measured < witness.limit;
   if (!(witness.measured > witness.limit))
     return false;
+  if (witness.measure == Measure::growth)
+    return witness.depths.size() == 2 && witness.depths[0].first < witness.depths[1].first &&
+           witness.depths[1].second > leastGrowth * witness.depths[0].second;
   if (witness.measure != Measure::depths)
     return true;
   if (witness.depths.size() != 3)
@@ -64,8 +67,9 @@ std::string stability::describe(const Witness &witness) {
     return "step " + std::to_string(witness.step + 1) + at +
            ": half the stream changes what it gives by a share of " + number +
            ", a summand of it would change by half";
-  case Measure::depths: {
-    std::string text = "U =";
+  case Measure::depths:
+  case Measure::growth: {
+    std::string text = witness.measure == Measure::depths ? "U =" : "mean |x| of the last stream =";
     for (auto [depth, u] : witness.depths)
       text += " " + printNumber(u) + " at " + std::to_string(depth) + " layers,";
     text.pop_back();
@@ -242,26 +246,44 @@ std::optional<double> Measuring::measure() {
                                                     : meanAbs(*x);
 }
 
-static std::optional<double>
-measureDepths(Witness &witness, llvm::function_ref<std::optional<double>(int64_t)> updateTotal,
-              std::string &problem) {
-  for (auto &[depth, u] : witness.depths) {
-    std::optional<double> total = updateTotal(depth);
-    if (!total) {
-      problem = "the model has no update bound at " + std::to_string(depth) + " layers";
-      return std::nullopt;
-    }
-    u = *total;
+/// One number at another depth: U, or the mean |entry| of the last stream.
+static std::optional<double> measureAt(int64_t depth, const Witness &witness,
+                                       const VerifyOptions &options, std::string &problem) {
+  OwningOpRef<ModuleOp> module = options.atDepth ? options.atDepth(depth) : nullptr;
+  FailureOr<Assumptions> assumptions = failure();
+  if (module && !module->getOps<ModelOp>().empty())
+    assumptions = Assumptions::read(*module->getOps<ModelOp>().begin());
+  if (failed(assumptions)) {
+    problem = "the model cannot have " + std::to_string(depth) + " layers";
+    return std::nullopt;
   }
-  return witness.depths.empty() ? std::nullopt : std::optional(witness.depths.back().second);
+  Analysis analysis(*module->getOps<ModelOp>().begin(), *assumptions, Weights::declared);
+  if (witness.measure == Measure::depths) {
+    std::optional<double> u = updateTotal(analysis);
+    if (!u)
+      problem = "the model has no update bound at " + std::to_string(depth) + " layers";
+    return u;
+  }
+  Witness deep = witness;
+  deep.measure = Measure::meanAbs;
+  if (!setLastPlace(deep, analysis)) {
+    problem = "the model has no streams";
+    return std::nullopt;
+  }
+  return measureAgain(analysis, deep, options, problem);
 }
 
-std::optional<double>
-stability::measureAgain(const Analysis &analysis, Witness &witness,
-                        llvm::function_ref<std::optional<double>(int64_t)> updateTotal,
-                        std::string &problem) {
-  if (witness.measure == Measure::depths)
-    return measureDepths(witness, updateTotal, problem);
+std::optional<double> stability::measureAgain(const Analysis &analysis, Witness &witness,
+                                              const VerifyOptions &options, std::string &problem) {
+  if (witness.measure == Measure::depths || witness.measure == Measure::growth) {
+    for (auto &[depth, number] : witness.depths) {
+      std::optional<double> measured = measureAt(depth, witness, options, problem);
+      if (!measured)
+        return std::nullopt;
+      number = *measured;
+    }
+    return witness.depths.empty() ? std::nullopt : std::optional(witness.depths.back().second);
+  }
   WitnessRun run(analysis.model, witness.parameters, witness.tokens);
   if (std::optional<std::string> broken = brokenPromise(analysis, run)) {
     problem = *broken;

@@ -18,15 +18,15 @@ static bool fits(const Witness &witness, const Analysis &analysis) {
     return witness.measure == Measure::score;
   if (property == "precision.overflow")
     return witness.measure == Measure::largestEntry && witness.limit >= smallestOverflow;
+  if (property == "forward.growth" && witness.measure == Measure::growth)
+    return true;
   if (property == "forward.growth" || property == "forward.wellposed")
     return witness.measure == Measure::meanAbs;
   if (property != "forward.bound" && property != "forward.variance")
     return false;
   // The statement is about the last stream, not about one on the way.
   Witness last;
-  for (const Stack &stack : analysis.stacks)
-    if (stack.chain == analysis.outputChain() && stack.count > 0 && !stack.equations.empty())
-      setPlace(last, analysis, const_cast<Stack &>(stack).equations.back().op, stack.count - 1);
+  setLastPlace(last, analysis);
   return witness.measure == (property == "forward.bound" ? Measure::meanAbs : Measure::variance) &&
          last.step == witness.step && last.layer == witness.layer;
 }
@@ -46,9 +46,8 @@ FailureOr<Replayed> stability::replay(ModuleOp spec, const VerifyOptions &option
     result.problem = "what is measured is not what '" + witness.property + "' is about";
     return result;
   }
-  std::optional<double> measured = measureAgain(
-      subject.declared, result.witness, [&](int64_t depth) { return subject.updateTotalAt(depth); },
-      result.problem);
+  std::optional<double> measured =
+      measureAgain(subject.declared, result.witness, options, result.problem);
   if (!measured && result.problem.empty())
     result.problem = "nothing was measured";
   result.witness.measured = measured.value_or(0);

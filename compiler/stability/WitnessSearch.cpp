@@ -75,10 +75,19 @@ void stability::setPlace(Witness &witness, const Analysis &analysis, Operation *
   witness.place = placeOf(op);
 }
 
+bool stability::setLastPlace(Witness &witness, const Analysis &analysis) {
+  const Stack *last = nullptr;
+  for (const Stack &stack : analysis.stacks)
+    if (stack.chain == analysis.outputChain() && stack.count > 0 && !stack.equations.empty())
+      last = &stack;
+  if (last)
+    setPlace(witness, analysis, const_cast<Stack *>(last)->equations.back().op, last->count - 1);
+  return last;
+}
+
 bool Search::isShown() {
   std::string problem;
-  std::optional<double> measured = measureAgain(
-      analysis, witness, [&](int64_t depth) { return subject.updateTotalAt(depth); }, problem);
+  std::optional<double> measured = measureAgain(analysis, witness, subject.options, problem);
   witness.measured = measured.value_or(NAN);
   if (problem == tooLong)
     tries = mostTries; // another carrier would take as long

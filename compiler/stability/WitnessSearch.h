@@ -13,10 +13,10 @@ std::optional<Witness> findWitness(Subject &subject, const Verdict &verdict, dou
 
 /// What a witness says, measured again: the number that Witness::measured claims. Fails with a
 /// reason in `problem`: weights outside the declared set, a place that the model has not.
-/// `updateTotal` gives U of S90 at another depth.
 std::optional<double> measureAgain(const Analysis &analysis, Witness &witness,
-                                   llvm::function_ref<std::optional<double>(int64_t)> updateTotal,
-                                   std::string &problem);
+                                   const VerifyOptions &options, std::string &problem);
+/// Says that a witness is about the last stream of the model; false where it has none.
+bool setLastPlace(Witness &witness, const Analysis &analysis);
 
 /// The model's steps and attentions, as Witness::step counts them.
 SmallVector<StepOp> stepsOf(ModelOp model);
@@ -28,6 +28,8 @@ inline constexpr double leastStreamChange = 0.4;
 /// An update that is invariant keeps its size under a factor 10 of its last matrix; twice is far
 /// from what eps of a norm may do to it.
 inline constexpr double mostUpdateChange = 2;
+/// The stream of twice the layers is larger by more than eps of the norms could make it.
+inline constexpr double leastGrowth = 1.001;
 /// U of S90 that counts as bounded by 1 (S91).
 inline constexpr double largestUpdate = 1.05;
 /// The smallest of the formats' largest numbers: e4m3 (S98).

@@ -120,11 +120,8 @@ static double boundFrom(const Analysis &analysis, const Witness &witness) {
 }
 
 std::optional<TightWitness> stability::tightWitness(const Analysis &analysis) {
-  const Stack *last = nullptr;
-  for (const Stack &stack : analysis.stacks)
-    if (stack.chain == analysis.outputChain() && stack.count > 0 && !stack.equations.empty())
-      last = &stack;
-  if (!last)
+  Witness place;
+  if (!setLastPlace(place, analysis))
     return std::nullopt;
   // Every layer works here: up to four evaluations of all parameters of layers.
   double entries = 0;
@@ -143,11 +140,10 @@ std::optional<TightWitness> stability::tightWitness(const Analysis &analysis) {
       witness.claim = "S69";
       witness.tokens = {0};
       witness.parameters = Tight(analysis, hidden, sign).values(witness.tokens);
-      setPlace(witness, analysis, const_cast<Stack *>(last)->equations.back().op, last->count - 1);
+      setLastPlace(witness, analysis);
       found.bound = witness.limit = boundFrom(analysis, witness);
       std::string problem;
-      std::optional<double> measured =
-          measureAgain(analysis, witness, [](int64_t) { return std::nullopt; }, problem);
+      std::optional<double> measured = measureAgain(analysis, witness, {}, problem);
       witness.measured = measured.value_or(0);
       if (!measured || !std::isfinite(found.bound))
         continue;
@@ -157,4 +153,34 @@ std::optional<TightWitness> stability::tightWitness(const Analysis &analysis) {
         return best;
     }
   return best;
+}
+
+std::optional<Witness> stability::tightGrowth(const Analysis &analysis,
+                                              const VerifyOptions &options) {
+  std::optional<TightWitness> tight = tightWitness(analysis);
+  if (!tight || tight->ratio() < leastTightness || analysis.stacks.size() != 1 || !options.atDepth)
+    return std::nullopt;
+  Witness witness = tight->witness;
+  for (ParameterValue &value : witness.parameters)
+    if (value.first > 0 && value.last == witness.layer)
+      value.last = std::numeric_limits<int32_t>::max();
+  int64_t depth = analysis.layers();
+  OwningOpRef<ModuleOp> module = options.atDepth(2 * depth);
+  if (!module || module->getOps<ModelOp>().empty())
+    return std::nullopt;
+  FailureOr<Assumptions> assumptions = Assumptions::read(*module->getOps<ModelOp>().begin());
+  if (failed(assumptions))
+    return std::nullopt;
+  Analysis deep(*module->getOps<ModelOp>().begin(), *assumptions, Weights::declared);
+  double bound = boundFrom(deep, witness);
+  witness.property = "forward.growth";
+  witness.claim = "S58";
+  witness.measure = Measure::growth;
+  witness.limit = tight->witness.measured;
+  witness.depths = {{depth, 0}, {2 * depth, 0}};
+  std::string problem;
+  witness.measured = measureAgain(analysis, witness, options, problem).value_or(0);
+  if (!isViolation(witness) || witness.measured < leastTightness * bound)
+    return std::nullopt;
+  return witness;
 }

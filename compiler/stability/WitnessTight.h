@@ -21,6 +21,10 @@ struct TightWitness {
 /// the structure allows no equality (several heads, an activation below its bound).
 std::optional<TightWitness> tightWitness(const Analysis &analysis);
 
+/// The same weights at N and at 2N layers, both of which reach their bound: then what is measured
+/// grows like the bound (S57). Of models with one stack of layers.
+std::optional<Witness> tightGrowth(const Analysis &analysis, const VerifyOptions &options);
+
 /// Bounds that are reached to this share have the class of what is measured (S57): eps of the norms
 /// and activations that are not exactly linear take the rest.
 inline constexpr double leastTightness = 0.999;

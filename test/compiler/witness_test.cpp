@@ -46,15 +46,9 @@ public:
     ModelOp model = *module->getOps<ModelOp>().begin();
     auto assumptions = Assumptions::read(model);
     Analysis analysis(model, *assumptions, Weights::declared);
-    return measureAgain(
-        analysis, witness,
-        [&](int64_t depth) -> std::optional<double> {
-          auto other = atDepth(depth);
-          ModelOp deep = *other->getOps<ModelOp>().begin();
-          auto promises = Assumptions::read(deep);
-          return updateTotal(Analysis(deep, *promises, Weights::declared));
-        },
-        problem);
+    VerifyOptions options;
+    options.atDepth = [&](int64_t depth) { return atDepth(depth); };
+    return measureAgain(analysis, witness, options, problem);
   }
 
   using ModelOp = mlir::lnx::ModelOp;
@@ -327,4 +321,25 @@ TEST(Witness, s2_deep_schedules_end_soon) {
   EXPECT_EQ(word(report, "forward.growth"), "R") << print(report);
   EXPECT_EQ(word(report, "forward.bound"), "U") << print(report);
   std::printf("%.1f s\n", spent.count());
+}
+
+// s57, s58: equality at N and 2N refutes a smaller class than the proved one.
+TEST(Witness, s58_growth_of_tight_weights) {
+  const char *promises = "  assume norm.gain <= 1\n  assume norm.bias.rms <= 0.5\n";
+  for (auto [dt, expected] : {std::pair("1", Word::refuted), {"1/depth", Word::proved}}) {
+    Refuted model(std::string("model m(depth = 4) {\n") + promises +
+                  "  check growth <= bounded\n  return gpt2(depth = depth, width = 16, heads = 2, "
+                  "block = peri_ln, dt = " +
+                  dt + ")\n}\n");
+    std::optional<Report> report = model.verify();
+    ASSERT_TRUE(report);
+    const CheckOutcome &check = report->checks.front();
+    EXPECT_EQ(check.word, expected) << check.reason;
+    if (expected == Word::proved)
+      continue;
+    ASSERT_TRUE(check.witness);
+    std::string problem;
+    EXPECT_EQ(model.replay(*check.witness, problem), check.witness->measured) << problem;
+    EXPECT_NEAR(check.witness->measured, 2 + 2 * 8 * 1.5, 1e-3); // x0 is the sum of two tables
+  }
 }
