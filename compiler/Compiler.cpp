@@ -68,6 +68,8 @@ static void addGradPasses(OpPassManager &passes, const CompileOptions &options) 
   passes.addPass(createCSEPass());
   passes.addPass(createAddLoss());
   passes.addPass(createCanonicalizerPass());
+  if (options.observe)
+    passes.addPass(createObserveStreams());
   passes.addPass(createDifferentiate());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());

@@ -48,6 +48,7 @@ struct CompileOptions {
   bool fuse = true;          ///< join row-wise operations in one kernel
   bool reference = false;    ///< plain loops of every primitive's own lowering, no CPU target
   bool rematerialize = true; ///< compute row-wise values again instead of keeping them
+  bool observe = true;       ///< grad reports the size of the stream after each layer
   int optLevel = 2;          ///< of LLVM, 0 to 3
   std::string spec = {};     ///< text of the elaborated specification, kept in the program
   CompileTimes *times = nullptr;

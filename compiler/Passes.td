@@ -48,6 +48,20 @@ def AddLoss : Pass<"lnx-add-loss", "::mlir::ModuleOp"> {
   }];
 }
 
+def ObserveStreams : Pass<"lnx-observe-streams", "::mlir::ModuleOp"> {
+  let summary = "make @grad return how large the stream is after each layer";
+  let description = [{
+    Input: `@grad` computes the loss. Output: it also returns, for every row tensor that a repeat
+    carries, the sums of |x|, x and x^2 over rows and features after each layer, as stacks of that
+    repeat. The module attribute `lnx.streams` says of each: first layer, layers, features, and how
+    many partial sums a layer has.
+
+        %x1 = lnx.repeat (%x) { .. lnx.yield %y }   =>   %x1, %a, %s, %q = lnx.repeat (%x) { ..
+        return %loss                                       lnx.yield %y, %sum_abs, %sum, %sum_squares }
+                                                         return %loss, %a, %s, %q
+  }];
+}
+
 def Differentiate : Pass<"lnx-differentiate", "::mlir::ModuleOp"> {
   let summary = "append the backward pass to @grad";
   let description = [{

@@ -102,7 +102,8 @@ struct Session::State {
   std::unique_ptr<Device> device;
   Block arenas;
   Block scratch;
-  Block results; // loss, squared norm, or logits
+  Block results; // loss and observations, squared norm, or logits
+  std::vector<StreamSize> hidden;
   int64_t rows = 0;
   int64_t steps = 0;
 
@@ -120,6 +121,26 @@ struct Session::State {
                         results.floats()};
     program->entries[entry](&call);
     return std::nullopt;
+  }
+
+  // What grad observed over `count` rows, into `hidden`, which has its size already.
+  void readObservations(int64_t count) {
+    const float *sums = results.floats() + 1;
+    auto *size = hidden.data();
+    for (int64_t s = 0; s < program->stream_count; ++s) {
+      const lnx_stream &stream = program->streams[s];
+      const int64_t block = stream.layers * stream.parts;
+      const double numbers = static_cast<double>(count) * static_cast<double>(stream.features);
+      auto mean = [&](int64_t kind, int64_t layer) {
+        double sum = 0;
+        for (int64_t part = 0; part < stream.parts; ++part)
+          sum += static_cast<double>(sums[kind * block + layer * stream.parts + part]);
+        return sum / numbers;
+      };
+      for (int64_t layer = 0; layer < stream.layers; ++layer)
+        *size++ = {stream.first_layer + layer, mean(0, layer), mean(1, layer), mean(2, layer)};
+      sums += 3 * block;
+    }
   }
 
   std::optional<Error> check(const TokenBatch &batch) const {
@@ -170,7 +191,8 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
   auto grouped = rows ? std::optional((*rows + rowGroup - 1) / rowGroup * rowGroup) : std::nullopt;
   auto scratch = grouped ? scratchBytes(code, static_cast<int64_t>(*grouped)) : std::nullopt;
   auto stateBytes = checkedProduct({code.state_floats, arenaCount, sizeof(float)});
-  auto results = checkedProduct({std::max<int64_t>(code.vocabulary, 16), sizeof(float)});
+  auto results = checkedProduct(
+      {std::max<int64_t>({code.vocabulary, code.observations + 1, 16}), sizeof(float)});
   if (!rows || !scratch || !stateBytes || !results)
     return Error{"batch " + std::to_string(options.batch) + " of time " +
                      std::to_string(options.time) + " needs more memory than can be counted",
@@ -194,6 +216,10 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
   }
   state->device = std::move(*device);
   state->rows = static_cast<int64_t>(*rows);
+  int64_t observed = 0;
+  for (int64_t s = 0; s < code.stream_count; ++s)
+    observed += code.streams[s].layers;
+  state->hidden.resize(static_cast<size_t>(observed));
   state->program = std::move(program);
   initialiseParameters(*state->program, options.seed, *state->device, state->arena(0));
   return Session(std::move(state));
@@ -209,8 +235,11 @@ Result<double> Session::gradient(const TokenBatch &batch, double scale) {
   if (auto error = state->run(LNX_ENTRY_GRAD, batch.tokens, batch.targets, batch.batch, batch.time,
                               arguments))
     return *error;
+  state->readObservations(batch.batch * batch.time);
   return static_cast<double>(state->results.floats()[0]);
 }
+
+std::span<const StreamSize> Session::hiddenStatistics() const { return state->hidden; }
 
 Result<double> Session::evaluate(const TokenBatch &batch) {
   if (auto error = state->check(batch))

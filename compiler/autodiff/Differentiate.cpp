@@ -296,10 +296,11 @@ void Differentiator::finish(RepeatOp repeat, GradBuilder &outer, BackwardRepeat 
     outer.add(value, gradient);
 }
 
-/// A gradient is that of one number.
+/// A gradient is that of one number, the first result; others are only observed.
 static bool returnsLoss(func::FuncOp function) {
   auto number = RankedTensorType::get({}, Float32Type::get(function.getContext()));
-  return !function.isExternal() && function.getResultTypes() == ArrayRef<Type>(number);
+  return !function.isExternal() && function.getNumResults() > 0 &&
+         function.getResultTypes().front() == number;
 }
 
 namespace {

@@ -82,9 +82,18 @@ Value EntryLowering::viewSegment(StringRef arena, int64_t segment, RankedTensorT
   return viewBytes(state, index(first * floatBytes), type);
 }
 
-Value EntryLowering::viewResult(unsigned result, RankedTensorType type) {
-  assert(result == 0 && "an entry has at most one result");
-  return viewAs(results, type);
+Value EntryLowering::viewResult(RankedTensorType type) { return viewAs(results, type); }
+
+// A few numbers, copied one by one: results are not aligned behind the first one.
+void EntryLowering::appendResult(Value from, int64_t offset, RankedTensorType type) {
+  int64_t count = type.getNumElements();
+  Value flat = viewAs(from, RankedTensorType::get({count}, type.getElementType()));
+  auto loop = scf::ForOp::create(builder, loc, index(0), index(count), index(1));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value number = memref::LoadOp::create(builder, loc, flat, loop.getInductionVar());
+  Value to = arith::AddIOp::create(builder, loc, loop.getInductionVar(), index(offset));
+  memref::StoreOp::create(builder, loc, number, results, to);
 }
 
 //===-- moving data --------------------------------------------------------===//

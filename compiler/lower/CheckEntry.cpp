@@ -16,8 +16,10 @@ static LogicalResult checkSignature(func::FuncOp entry) {
     return entry.emitError("an entry is one block");
   if (entry.getNumArguments() > 2 || !llvm::all_of(entry.getArgumentTypes(), isIds))
     return entry.emitError("an entry takes at most tokens and targets, tensor<?xi32>");
-  if (entry.getNumResults() > 1)
-    return entry.emitError("an entry has ") << entry.getNumResults() << " results, 1 is the most";
+  for (Type result : entry.getResultTypes().drop_front(entry.getNumResults() ? 1 : 0))
+    if (!cast<RankedTensorType>(result).hasStaticShape())
+      return entry.emitError("an entry returns ") << result << " behind its first result, which "
+                                                  << "must be of a fixed size";
   return success();
 }
 

@@ -190,11 +190,15 @@ void EntryLowering::lowerWriteState(WriteStateOp write) {
   transfer(buffers.lookup(write.getValue()), segment, Transfer::Copy);
 }
 
+// The first result lies at the start of the results, the others behind it.
 void EntryLowering::lowerReturn(func::ReturnOp op) {
+  int64_t offset = 0;
   for (OpOperand &use : op->getOpOperands()) {
-    if (satisfied.contains(&use))
-      continue;
     auto type = cast<RankedTensorType>(use.get().getType());
-    transfer(buffers.lookup(use.get()), viewResult(use.getOperandNumber(), type), Transfer::Copy);
+    if (use.getOperandNumber() > 0)
+      appendResult(buffers.lookup(use.get()), offset, type);
+    else if (!satisfied.contains(&use))
+      transfer(buffers.lookup(use.get()), viewResult(type), Transfer::Copy);
+    offset += type.getNumElements();
   }
 }

@@ -112,7 +112,8 @@ private:
   Value viewSlot(const Slots &slots, Value number, RankedTensorType type);
   Value viewParameter(unsigned arena, ParameterOp parameter, Value layer, RankedTensorType type);
   Value viewSegment(llvm::StringRef arena, int64_t segment, RankedTensorType type);
-  Value viewResult(unsigned result, RankedTensorType type);
+  Value viewResult(RankedTensorType type);
+  void appendResult(Value from, int64_t offset, RankedTensorType type);
   enum class Transfer { Copy, Add };
   void transfer(Value from, Value to, Transfer kind);
   void transferNumber(Value from, Value to, Transfer kind);

@@ -23,7 +23,7 @@ using namespace mlir::lnx;
 static constexpr llvm::StringLiteral entryNames[LNX_ENTRY_COUNT] = {"grad",  "eval", "next", "norm",
                                                                     "adamw", "adam", "sgd"};
 
-static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 272,
+static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 296,
               "the structures below are written for this layout");
 
 static int64_t getInteger(Operation *op, StringRef name) {
@@ -171,6 +171,15 @@ void ConstantData::keep(StringRef symbol) {
   LLVM::ReturnOp::create(inside, loc, list);
 }
 
+/// Floats that the streams' sums take in the results of @grad.
+static int64_t countObservations(ModuleOp module) {
+  int64_t count = 0;
+  if (auto table = module->getAttrOfType<ArrayAttr>("lnx.streams"))
+    for (auto row : table.getAsRange<DenseI64ArrayAttr>())
+      count += 3 * row[1] * row[3];
+  return count;
+}
+
 //===-- entries ----------------------------------------------------------===//
 
 namespace {
@@ -246,7 +255,9 @@ LLVM::LLVMFuncOp EntryWrapper::create(SymbolTable &symbols) {
   Value time = load(offsetof(lnx_call, time), b.getI64Type());
   Value rows = LLVM::MulOp::create(b, loc, batch, time);
   int64_t stateBytes = 4 * 4 * getInteger(module, "lnx.state_floats");
-  int64_t results = entry.getName() == "next" ? getInteger(module, "lnx.vocabulary") : 1;
+  int64_t results = entry.getName() == "next"   ? getInteger(module, "lnx.vocabulary")
+                    : entry.getName() == "grad" ? 1 + countObservations(module)
+                                                : 1;
   SmallVector<Value> arguments = {
       load(offsetof(lnx_call, runtime), pointer),
       buffer(offsetof(lnx_call, state), 1, constant(stateBytes)),
@@ -301,6 +312,21 @@ static SmallVector<ConstantData::Field> parameterFields(ConstantData &data, Dict
           table("b"),
           D::half(row.getAs<BoolAttr>("decay").getValue()),
           D::half(0)};
+}
+
+/// The table of lnx_stream: one row of four numbers for each.
+static void appendStreams(ConstantData &data, ModuleOp module,
+                          SmallVectorImpl<ConstantData::Field> &program) {
+  using D = ConstantData;
+  SmallVector<SmallVector<D::Field>> rows;
+  if (auto table = module->getAttrOfType<ArrayAttr>("lnx.streams"))
+    for (auto row : table.getAsRange<DenseI64ArrayAttr>())
+      rows.push_back(llvm::map_to_vector(row.asArrayRef(), D::word));
+  StringRef symbol;
+  if (!rows.empty())
+    symbol = data.structures("lnx_streams", rows, /*isArray=*/true).getName();
+  program.append({D::word(static_cast<int64_t>(rows.size())), D::address(symbol),
+                  D::word(countObservations(module))});
 }
 
 /// The notes that the loader reads before it maps any code: ABI version and CPU, and room for the
@@ -363,6 +389,7 @@ void ExportProgram::runOnOperation() {
        D::word(grad ? getInteger(grad, "lnx.flops_per_pair") : 0),
        D::address(data.text(getText(module, "lnx.name"))), D::address(data.text(spec)),
        D::word(static_cast<int64_t>(llvm::xxh3_64bits(spec))), D::address(data.text(cpu))});
+  appendStreams(data, module, program);
   LLVM::GlobalOp symbol = data.structures(LNX_PROGRAM_SYMBOL, {program}, /*isArray=*/false);
   symbol.setLinkage(LLVM::Linkage::External);
   writeNote(data, cpu);

@@ -89,8 +89,8 @@ std::optional<Place> EntryLowering::placeAtUse(GroupOp group, OpResult result, O
     return Place{viewSegment(write.getArena(), write.getSegment(), type), false,
                  verdict == Overwrite::InPlace};
   }
-  if (isa<func::ReturnOp>(user))
-    return Place{viewResult(use.getOperandNumber(), type)};
+  if (isa<func::ReturnOp>(user) && use.getOperandNumber() == 0)
+    return Place{viewResult(type)};
   if (isa<YieldOp>(user) && running)
     return placeInRepeat(group, result, use);
   return std::nullopt;

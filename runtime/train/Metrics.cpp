@@ -44,6 +44,17 @@ std::string shortest(double value) {
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 
+// Two lists: mean |x| and variance of the stream after each layer.
+static std::string hiddenFields(const std::vector<StreamSize> &hidden) {
+  std::string sizes, variances;
+  for (const StreamSize &one : hidden) {
+    const char *comma = sizes.empty() ? "" : ",";
+    sizes += comma + shortest(one.meanAbs);
+    variances += comma + shortest(one.variance());
+  }
+  return fmt::format(R"(,"hid":[{}],"hid_var":[{}])", sizes, variances);
+}
+
 std::string metricsRow(const StepReport &report) {
   std::string row =
       fmt::format(R"({{"step":{},"loss":{},"norm":{},"rate":{})", report.step,
@@ -54,6 +65,8 @@ std::string metricsRow(const StepReport &report) {
     row += fmt::format(R"(,"norm_z":{})", shortest(*report.normZ));
   if (report.heldOutLoss)
     row += fmt::format(R"(,"val_loss":{})", shortest(*report.heldOutLoss));
+  if (!report.hidden.empty())
+    row += hiddenFields(report.hidden);
   row += fmt::format(R"(,"ms":{},"tok_per_s":{})", shortest(1e3 * report.seconds),
                      shortest(report.tokensPerSecond));
   if (!report.finite)

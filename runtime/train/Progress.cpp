@@ -45,13 +45,22 @@ static double bitsPerByte(double loss, double bytesPerToken) {
   return loss / std::numbers::ln2 / bytesPerToken;
 }
 
+// The largest mean |x| of the hidden states.
+static std::string hiddenPart(const std::vector<StreamSize> &hidden) {
+  double largest = 0;
+  for (const StreamSize &one : hidden)
+    largest = one.meanAbs > largest || std::isnan(one.meanAbs) ? one.meanAbs : largest;
+  return hidden.empty() ? "" : fmt::format("hid {:.2g} | ", largest);
+}
+
 std::string stepLine(const StepReport &report, Colour colour) {
   return fmt::format(
       "step {}/{} | loss {:.4f}{} | norm {:.2f}{} | lr {:.1e} | {:.1f} ms | {} tok/s | "
-      "ETA {}",
+      "{}ETA {}",
       report.step, report.steps, report.loss, zScore(report.lossZ, colour), report.gradientNorm,
       zScore(report.normZ, colour), report.rate, 1e3 * report.seconds,
-      withThousands(std::llround(report.tokensPerSecond)), clockTime(report.secondsLeft));
+      withThousands(std::llround(report.tokensPerSecond)), hiddenPart(report.hidden),
+      clockTime(report.secondsLeft));
 }
 
 void Progress::keep(const std::string &line) {

@@ -3,6 +3,7 @@
 #include "lnx/train/trainer.h"
 #include "lnx/train/metrics.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <fmt/format.h>
@@ -80,9 +81,22 @@ Trainer::Trainer(Session &session, const Tokens &training, const Tokens *heldOut
                  const TrainOptions &options)
     : session(session), training(training), heldOut(heldOut), options(options) {}
 
+// Means over equal micro-batches are means over the step.
+void Trainer::addObservations(double share) {
+  std::span<const StreamSize> sizes = session.hiddenStatistics();
+  hidden.resize(sizes.size());
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    hidden[i].layer = sizes[i].layer;
+    hidden[i].meanAbs += share * sizes[i].meanAbs;
+    hidden[i].mean += share * sizes[i].mean;
+    hidden[i].meanSquare += share * sizes[i].meanSquare;
+  }
+}
+
 // Adds the gradients of all micro-batches of one step; returns the mean loss.
 Result<double> Trainer::accumulate(const TrainingWindows &windows, int64_t step) {
   int64_t parts = options.batch / options.microBatch;
+  std::ranges::fill(hidden, StreamSize{});
   auto time = static_cast<size_t>(options.time);
   double sum = 0;
   for (int64_t part = 0; part < parts; ++part) {
@@ -96,6 +110,7 @@ Result<double> Trainer::accumulate(const TrainingWindows &windows, int64_t step)
     if (!loss)
       return loss;
     sum += *loss;
+    addObservations(1.0 / static_cast<double>(parts));
   }
   return sum / static_cast<double>(parts);
 }
@@ -106,6 +121,7 @@ Result<bool> Trainer::step(const TrainingWindows &windows, StepReport &report) {
   if (!loss)
     return loss.error();
   report.loss = *loss;
+  report.hidden = hidden;
   report.gradientNorm = std::nan("");
   report.finite = std::isfinite(*loss);
   if (report.finite) {

@@ -195,10 +195,13 @@ func.func @bad(%x: tensor<?x8xf32>) attributes {lnx.entry} {
 }
 
 // -----
-// CHECK: error: an entry has 2 results, 1 is the most
-func.func @bad(%x: tensor<?xi32>) -> (tensor<f32>, tensor<f32>) attributes {lnx.entry} {
+// CHECK: error: an entry returns 'tensor<?x8xf32>' behind its first result, which must be of a fixed size
+lnx.parameter @W "W" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<4x8xf32>
+func.func @bad(%t: tensor<?xi32>) -> (tensor<f32>, tensor<?x8xf32>) attributes {lnx.entry} {
   %a = lnx.argument 0 : tensor<f32>
-  return %a, %a : tensor<f32>, tensor<f32>
+  %e = lnx.get @W : tensor<4x8xf32>
+  %x = lnx.gather %e, %t : tensor<4x8xf32>, tensor<?xi32>
+  return %a, %x : tensor<f32>, tensor<?x8xf32>
 }
 
 // -----

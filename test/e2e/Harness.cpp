@@ -126,7 +126,7 @@ Oracle::Oracle(Model &model, Session &session) : module(model.at(Level::grad)) {
   }
 }
 
-std::vector<double> Oracle::run(const char *function, const Ids &ids, double scale) {
+std::vector<std::vector<double>> Oracle::run(const char *function, const Ids &ids, double scale) {
   environment.batch = {ids.batch, ids.time};
   environment.arguments.assign(LNX_ARGUMENT_COUNT, 0);
   environment.arguments[LNX_ARGUMENT_SCALE] = scale;
@@ -143,13 +143,22 @@ std::vector<double> Oracle::run(const char *function, const Ids &ids, double sca
   auto results = evaluateFunction(entry, arguments, environment);
   if (mlir::failed(results))
     fail("the oracle could not run the model");
-  return (*results)[0].data;
+  std::vector<std::vector<double>> numbers;
+  for (Array &result : *results)
+    numbers.push_back(std::move(result.data));
+  return numbers;
 }
 
-double Oracle::gradient(const Ids &ids, double scale) { return run("grad", ids, scale)[0]; }
-double Oracle::evaluate(const Ids &ids) { return run("eval", ids, 1)[0]; }
+std::vector<std::vector<double>> Oracle::observations(const Ids &ids) {
+  std::vector<std::vector<double>> all = run("grad", ids, 1);
+  all.erase(all.begin());
+  return all;
+}
+
+double Oracle::gradient(const Ids &ids, double scale) { return run("grad", ids, scale)[0][0]; }
+double Oracle::evaluate(const Ids &ids) { return run("eval", ids, 1)[0][0]; }
 std::vector<double> Oracle::next(const std::vector<int32_t> &tokens) {
-  return run("next", {tokens, {}, 1, int64_t(tokens.size())}, 1);
+  return run("next", {tokens, {}, 1, int64_t(tokens.size())}, 1)[0];
 }
 
 void Oracle::update(const UpdateOptions &options) {

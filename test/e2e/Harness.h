@@ -54,6 +54,8 @@ public:
   /// Parameters are copied from `session`.
   Oracle(Model &model, Session &session);
   double gradient(const Ids &ids, double scale);
+  /// What grad returns behind the loss: sums of |x|, x and x^2 for each layer.
+  std::vector<std::vector<double>> observations(const Ids &ids);
   /// Clipping and AdamW (or the others) as runtime.h describes them.
   void update(const UpdateOptions &options);
   /// Gradient or value of the parameter a session calls `name`.
@@ -69,7 +71,7 @@ private:
     int64_t begin, size;
     bool decay;
   };
-  std::vector<double> run(const char *function, const Ids &ids, double scale);
+  std::vector<std::vector<double>> run(const char *function, const Ids &ids, double scale);
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::lnx::Environment environment;
   std::map<std::string, Slot> slots;

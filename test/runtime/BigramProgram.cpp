@@ -156,4 +156,7 @@ extern "C" constinit const lnx_program lnx_program_v1 = {
     .spec = "model bigram",
     .spec_hash = 1,
     .cpu = "x86-64",
+    .stream_count = 0,
+    .streams = nullptr,
+    .observations = 0,
 };

@@ -153,12 +153,12 @@ TEST_F(ProgramTest, RefusesLibrariesThatAreNotOurs) {
 TEST_F(ProgramTest, RefusesOtherVersions) {
   Bytes bytes = model();
   bytes[contentOfNote(bytes)] = 7;
-  EXPECT_EQ(refusal(bytes), "has ABI version 7, this runtime needs 1");
-  // The note says 1 but the program itself does not.
+  EXPECT_EQ(refusal(bytes), "has ABI version 7, this runtime needs 2");
+  // The note says 2 but the program itself does not.
   bytes = model();
   int64_t floats = 5120000;
   size_t at = find(bytes, {reinterpret_cast<const char *>(&floats), sizeof floats});
-  bytes[at - offsetof(lnx_program, state_floats)] = 2;
+  bytes[at - offsetof(lnx_program, state_floats)] = 1;
   EXPECT_EQ(refusal(bytes), "holds a program that contradicts its note");
 }
 

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define LNX_ABI_VERSION 1
+#define LNX_ABI_VERSION 2
 
 /* The data symbol of a model.so: `const lnx_program lnx_program_v1`. */
 #define LNX_PROGRAM_SYMBOL "lnx_program_v1"
@@ -47,8 +47,10 @@ typedef struct lnx_call {
   int64_t batch;
   int64_t time;
   const float *arguments; /* LNX_ARGUMENT_COUNT floats */
-  float *results;         /* grad, eval: [1] the mean loss; norm: [1] the sum of squared gradients;
-                             next: [vocabulary] logits after the last row */
+  float *results;         /* eval: [1] the mean loss; norm: [1] the sum of squared gradients;
+                             next: [vocabulary] logits after the last row; grad: [1 + observations]
+                             the mean loss, then of each lnx_stream in order [layers x parts] sums
+                             of |x|, as many of x and as many of x^2, over all rows */
 } lnx_call;
 
 typedef void (*lnx_entry)(const lnx_call *call);
@@ -101,6 +103,14 @@ typedef struct lnx_parameter {
   int32_t reserved;
 } lnx_parameter;
 
+/* A residual stream whose size after each layer of a repeat `grad` reports. */
+typedef struct lnx_stream {
+  int64_t first_layer;
+  int64_t layers;
+  int64_t features; /* numbers in one row */
+  int64_t parts;    /* partial sums of one layer, to be added */
+} lnx_stream;
+
 typedef struct lnx_program {
   int32_t abi_version;
   int32_t parameter_count;
@@ -123,6 +133,9 @@ typedef struct lnx_program {
   const char *spec; /* the elaborated specification as text */
   uint64_t spec_hash;
   const char *cpu; /* CPU the code was generated for, such as "x86-64-v3" */
+  int64_t stream_count;
+  const lnx_stream *streams; /* [stream_count] */
+  int64_t observations; /* floats that grad writes behind the loss: sum of 3 * layers * parts */
 } lnx_program;
 
 #ifdef __cplusplus

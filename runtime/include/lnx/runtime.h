@@ -77,6 +77,14 @@ struct ParameterView {
   std::span<float> value, gradient, m, v; // row major, the product of `shape` long
 };
 
+// How large a residual stream is after one layer, over all rows and features of a micro-batch.
+struct StreamSize {
+  int64_t layer = 0; // its number in the model, as in parameter names
+  double meanAbs = 0, mean = 0, meanSquare = 0;
+
+  double variance() const { return meanSquare - mean * mean; }
+};
+
 // Tokens of one micro-batch, row major [batch x time].
 struct TokenBatch {
   std::span<const int32_t> tokens;
@@ -110,6 +118,10 @@ public:
   // per token. Errors: more tokens than the session reserved, spans of another size than batch *
   // time, an id outside the vocabulary (with its position).
   Result<double> gradient(const TokenBatch &batch, double scale = 1);
+  // Of the last `gradient`: every stream after each layer of its repeat, in the order of the
+  // program's streams; zeros before. The sums were taken inside the kernels that computed the
+  // stream.
+  std::span<const StreamSize> hiddenStatistics() const;
   // Clips, checks for non-finite numbers, updates and zeroes the gradient. Counts steps from 1.
   // Errors: beta1 or beta2 outside [0, 1), an optimizer that the program was compiled without.
   Result<UpdateReport> update(const UpdateOptions &options);

@@ -35,8 +35,9 @@ struct StepReport {
   double seconds = 0;         // this step, without evaluation
   double tokensPerSecond = 0; // smoothed
   double secondsLeft = 0;
-  std::optional<double> heldOutLoss; // in steps that evaluate
-  bool finite = true;                // false: nothing was updated
+  std::optional<double> heldOutLoss;   // in steps that evaluate
+  bool finite = true;                  // false: nothing was updated
+  std::vector<StreamSize> hidden = {}; // after each layer, over the step's whole batch
 };
 
 enum class Outcome { finished, stopped, unstable };
@@ -71,6 +72,7 @@ public:
 private:
   struct Tally;
   Result<double> accumulate(const TrainingWindows &windows, int64_t step);
+  void addObservations(double share);
   Result<bool> step(const TrainingWindows &windows, StepReport &report);
   std::optional<Error> loop(Tally &tally, TrainObserver &observer, const std::atomic<bool> *stop);
   std::optional<Error> evaluate(StepReport &report);
@@ -80,6 +82,7 @@ private:
   const Tokens *heldOut;
   TrainOptions options;
   std::vector<int32_t> ids, targets; // of one micro-batch
+  std::vector<StreamSize> hidden;    // of the running step
 };
 
 // The error when these options cannot train this program on these tokens.
