@@ -71,7 +71,7 @@ Value applyUnary(Elaborator &e, BuiltinCall &call) {
   if (const Number *number = x.value.as<Number>()) {
     const bool isStepwise =
         name == "floor" || name == "ceil" || name == "round" || name == "abs" || name == "relu";
-    if (isStepwise && number->isOfDepth)
+    if (isStepwise && number->isSchedule())
       e.chooseByDepth();
     Number result = number->map([&](const Scalar &s) { return ofScalar(name, s); });
     if (!result.any([](const Scalar &s) { return !s.isFinite(); }))
@@ -94,7 +94,7 @@ Value applyId(Elaborator &, BuiltinCall &call) { return call.args[0]->value; }
 Value applyExtremum(Elaborator &e, BuiltinCall &call) {
   const bool isMax = std::string_view(call.builtin.name) == "max";
   const Number *a = call.args[0]->value.as<Number>(), *b = call.args[1]->value.as<Number>();
-  if (a && b && (a->isOfDepth || b->isOfDepth))
+  if (a && b && (a->isSchedule() || b->isSchedule()))
     e.chooseByDepth();
   if (a && b)
     return Value(Number::map(*a, *b,

@@ -112,10 +112,25 @@ bool Elaborator::mayDivideBy(const Number &divisor, const ast::Expr &expr) {
   return true;
 }
 
+/// In a sum with a schedule, a part that no table of these depths shows may yet outgrow the other:
+/// 1/depth + 1e-13 is linear. Tables are read to 1e-9.
+static bool hidesSummand(const Number &a, const Number &b) {
+  if (!a.isSchedule() && !b.isSchedule())
+    return false;
+  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+    const double x = std::fabs(a.at(i).value()), y = std::fabs(b.at(i).value());
+    if (std::min(x, y) != 0 && std::min(x, y) < 1e-7 * std::max(x, y))
+      return true;
+  }
+  return false;
+}
+
 Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, const Value &l,
                              const Value &r) {
   using Op = ast::BinaryOp;
-  if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b)
+  if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
+    if ((node.op == Op::Add || node.op == Op::Sub) && hidesSummand(*a, *b))
+      chooseByDepth();
     return finite(Number::map(*a, *b,
                               [&](const Scalar &x, const Scalar &y) {
                                 return node.op == Op::Add   ? x + y
@@ -124,6 +139,7 @@ Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, con
                                                             : x / y;
                               }),
                   expr);
+  }
   const Number *divisor = node.op == Op::Div ? r.as<Number>() : nullptr;
   if (divisor && !mayDivideBy(*divisor, expr))
     return {};

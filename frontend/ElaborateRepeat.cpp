@@ -111,9 +111,11 @@ bool Elaborator::runBodyOf(ir::RepeatOp op, const ast::Repeat &node, Run &run,
   std::vector<Scalar> layers;
   for (int64_t i = 0; i < run.count; ++i)
     layers.push_back(run.first + i);
+  Number index(std::move(layers));
+  index.isOfLayer = true;
   frame->scopes.emplace_back();
-  frame->scopes.back().emplace(
-      node.index.text, Binding{Value(Number(std::move(layers)), Location()), node.index.location});
+  frame->scopes.back().emplace(node.index.text,
+                               Binding{Value(std::move(index), Location()), node.index.location});
   mlir::OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(&op.getBodyRegion().front());
   activeRun = &run;

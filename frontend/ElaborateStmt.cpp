@@ -179,7 +179,8 @@ std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condi
   std::vector<bool> result;
   if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
     // One answer for all layers says nothing about other depths.
-    if (a->isUniform() && b->isUniform() && (a->isOfDepth || b->isOfDepth))
+    const bool isOfLayer = a->isOfLayer || b->isOfLayer;
+    if (!isOfLayer && (a->isOfDepth || b->isOfDepth))
       chooseByDepth();
     for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
       const int order = Scalar::compare(a->at(i), b->at(i));
@@ -189,6 +190,8 @@ std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condi
                        : condition.op == Op::GreaterEqual ? order >= 0
                        : condition.op == Op::Equal        ? order == 0
                                                           : order != 0);
+      if (isOfLayer)
+        outcomes[&condition] |= result.back() ? 2 : 1;
     }
     return result;
   }

@@ -242,6 +242,8 @@ private:
   uint32_t expansions = 0; // calls of definitions so far
   bool isExhausted = false;
   bool choosesByDepth = false;
+  /// Of conditions on the layer: 1 where some layer said no, 2 where one said yes.
+  std::map<const ast::Condition *, int> outcomes;
 };
 
 /// Enters a frame for as long as it lives.

@@ -233,6 +233,7 @@ Number Number::map(const std::function<Scalar(const Scalar &)> &f) const {
     values.push_back(f(at(i)));
   Number result = isUniform() ? Number(values.front()) : Number(std::move(values));
   result.isOfDepth = isOfDepth;
+  result.isOfLayer = isOfLayer;
   return result;
 }
 
@@ -247,6 +248,7 @@ Number Number::map(const Number &a, const Number &b,
   const bool isUniform = a.isUniform() && b.isUniform();
   Number result = isUniform ? Number(values.front()) : Number(std::move(values));
   result.isOfDepth = a.isOfDepth || b.isOfDepth;
+  result.isOfLayer = a.isOfLayer || b.isOfLayer;
   return result;
 }
 

@@ -74,6 +74,9 @@ public:
 
   /// Made from the model's depth: another depth may give another number.
   bool isOfDepth = false;
+  /// Made from the index of the layer: deeper models have more of them.
+  bool isOfLayer = false;
+  bool isSchedule() const { return isOfDepth || isOfLayer; }
 
 private:
   Scalar single;

@@ -48,6 +48,8 @@ const Subject::Depth &Subject::depthOf(int64_t depth) {
   if (models.empty())
     return result;
   ModelOp other = *models.begin();
+  if (other->hasAttr("chooses_by_depth"))
+    return result;
   FailureOr<Assumptions> read = Assumptions::read(other);
   if (failed(read))
     return result;

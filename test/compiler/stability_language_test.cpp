@@ -39,8 +39,26 @@ TEST(StabilityLanguage, s51_choices_by_depth) {
   };
   EXPECT_EQ(growth("1/depth"), "P");
   for (const char *dt :
-       {"max(1e-4, 1/depth)", "1e-4 - min(1e-4 - 1/depth, 0)", "1/depth + floor(depth/1e4)"})
+       {"max(1e-4, 1/depth)", "1e-4 - min(1e-4 - 1/depth, 0)", "1/depth + floor(depth/1e4)",
+        "1/depth + 1e-13", "max(1e-4, 1/l^2)", "1/l^2 + floor(l/1000)", "1/l^2 + 1e-16"})
     EXPECT_EQ(growth(dt), "U") << dt;
+}
+
+// s51: a condition on which all layers agree may be answered otherwise by a later layer; one that
+// divides the layers here is seen.
+TEST(StabilityLanguage, s51_conditions_of_later_layers) {
+  auto growth = [](const std::string &condition) {
+    return word(verify("model m(depth = 12) {\n  assume norm.gain <= 1\n"
+                       "  assume norm.bias.max <= 0\n"
+                       "  return gpt2(depth = depth, width = 16, heads = 2, vocab = 20, "
+                       "context = 8, block = own)\n}\n"
+                       "def own(x, l, depth, heads) {\n  x <- x + layernorm(mlp(x))/l^2\n  if " +
+                       condition + " { x <- x + layernorm(mlp(x)) }\n  return x\n}\n"),
+                "forward.growth");
+  };
+  EXPECT_EQ(growth("l > 3000"), "U");
+  EXPECT_EQ(growth("l^2 > 1e7"), "U");
+  EXPECT_EQ(growth("4*l > 3*depth"), "P");
 }
 
 // s6: every spelling has the bound of the prelude's norm, without a law.
