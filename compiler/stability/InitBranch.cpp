@@ -25,6 +25,8 @@ bool StepReader::readUpdate(Value value, Numbers dt) {
       obstacle.text.empty() ? scaledCore(value, stream, obstacle) : std::nullopt;
   if (!scaled)
     return false;
+  if (norm && !scaled->factor.map([](double v) { return std::abs(v); }).isAll(1))
+    hazards.push_back({"a number inside a norm changes nothing (S10)", value.getLoc()});
   std::optional<Projection> projection = matchProjection(scaled->core);
   if (!projection || projection->fanOut != width)
     return stop("the predictor has no rule for an update that ends like this", scaled->core);

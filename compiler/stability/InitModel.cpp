@@ -147,6 +147,7 @@ bool ChainReader::readStep(StepOp op, Stretch &stretch) {
     return false;
   }
   reading.hasMemory |= reader.hasMemory;
+  llvm::append_range(reading.hazards, reader.hazards);
   stretch.steps.emplace_back(op, std::move(*form));
   return true;
 }

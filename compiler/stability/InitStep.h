@@ -59,6 +59,7 @@ public:
 
   Remark obstacle;
   bool hasMemory = false;
+  std::vector<Remark> hazards; ///< numbers without effect
 
 private:
   using Update = MeanFieldUpdate;

@@ -319,9 +319,11 @@ TEST(InitModel, s99_layerscale) {
 // S86 and S95: what to look out for, at the step's line.
 TEST(InitModel, s86_hazards) {
   auto hazardsOf = [](const std::string &block) {
-    Verified model("def zero(x, l, depth, heads) {\n  x <- x + layernorm(attn(layernorm(x), heads, "
-                   "out_init = zeros))\n  return x\n}\nmodel m(depth = 96) = gpt2(depth = depth, " +
-                   block + ")\n");
+    Verified model(
+        "def zero(x, l, depth, heads) {\n  x <- x + layernorm(attn(layernorm(x), heads, "
+        "out_init = zeros))\n  return x\n}\ndef inside(x, l, depth, heads) {\n  x <- x + "
+        "layernorm(0.1*mlp(x))\n  return x\n}\nmodel m(depth = 96) = gpt2(depth = depth, " +
+        block + ")\n");
     std::optional<Report> report = model.verify();
     std::string all;
     for (const Remark &hazard : report->hazards) {
@@ -336,4 +338,6 @@ TEST(InitModel, s86_hazards) {
   EXPECT_NE(peri.find("eps 1e-05 is not small beside the mean square"), std::string::npos) << peri;
   EXPECT_NE(peri.find("normalise or scale the embedding (S95)"), std::string::npos) << peri;
   EXPECT_EQ(hazardsOf("block = pre_ln"), "");
+  EXPECT_NE(hazardsOf("block = inside").find("a number inside a norm changes nothing (S10)"),
+            std::string::npos);
 }
