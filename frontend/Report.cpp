@@ -120,11 +120,11 @@ void Page::remark(const char *label, const ir::Remark &remark) {
   excerpt(remark.where);
 }
 
-/// At most nine of the layers, always the first and the last.
+/// The first, the last, and the three quarters between them.
 void Page::profile(const std::vector<double> &profile) {
   if (profile.empty())
     return;
-  const size_t last = profile.size() - 1, points = std::min<size_t>(last, 8);
+  const size_t last = profile.size() - 1, points = std::min<size_t>(last, 4);
   std::vector<std::string> parts;
   for (size_t i = 0; i <= points; ++i) {
     const size_t k = points == 0 ? 0 : i * last / points;
