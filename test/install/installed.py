@@ -2,13 +2,15 @@
 """An installed copy is all that another project needs: installed.py BUILD-FOLDER SOURCE-FOLDER C++-COMPILER C-COMPILER
 
 Installs into a new folder, builds examples/embedded with find_package(lnx) alone, runs it; looks at what the library
-exports; trains beside another LLVM in one process; trains from C with runtime.h.
+exports; trains beside another LLVM in one process; trains from C with runtime.h; runs the example of every public header.
 """
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+
+import header_examples
 
 build, source, cxx, cc = sys.argv[1:5]
 source = pathlib.Path(source)
@@ -62,7 +64,7 @@ def beside(prefix, folder):
 
 def from_c(prefix, folder):
     model = folder / "model.so"
-    (folder / "m.lnx").write_text("model m = gpt2(vocab = 64, context = 32, width = 32, heads = 2, depth = 2)\n")
+    (folder / "m.lnx").write_text("model m = gpt2(vocab = 64, context = 128, width = 32, heads = 2, depth = 2)\n")
     run(prefix / "bin/lnxc", folder / "m.lnx", "-o", model)
     program = folder / "train"
     run(cc, "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source / "examples/embedded/train.c",
@@ -83,4 +85,5 @@ with tempfile.TemporaryDirectory() as name:
     embedded(prefix, folder)
     beside(prefix, folder)
     from_c(prefix, folder)
+    header_examples.examples(prefix, folder, cxx, cc, run)
     print("installed, built and run")

@@ -3,8 +3,10 @@
  *   char error[256];
  *   lnx_session *session = lnx_session_open("model.so", 4, 32, 0, 1, error, sizeof error);
  *   double loss;
- *   if (!session || lnx_session_step(session, tokens, targets, 4, 32, 3e-3f, &loss, error, sizeof
- * error)) puts(error); lnx_session_close(session);
+ *   if (!session ||
+ *       lnx_session_step(session, tokens, targets, 4, 32, 3e-3f, &loss, error, sizeof error))
+ *     puts(error);
+ *   lnx_session_close(session);
  *
  * Every function that can fail returns 0 where it did its work, else the exit code that the tools
  * give for the same cause, and writes a text of at most `size` bytes with its end to `error`, which

@@ -1,7 +1,7 @@
 // batches.h: which windows of the tokens each step trains on, and which are held out.
 //
 //   TrainingWindows windows(tokens, {.time = 128, .batch = 8, .seed = 1});
-//   windows.draw(step, sequence, ids, targets); // sequence in 0 .. batch - 1, any order
+//   windows.draw(step, sequence, ids, targets); // step from 1; sequence in 0 .. batch - 1, any order
 //
 // What a sequence holds depends on (seed, step, sequence) alone, so it does not matter how a batch
 // is cut into micro-batches, nor whether a run was interrupted.

@@ -1,8 +1,7 @@
 // progress.h: what a person sees while a model trains.
 //
 //   Progress progress(stderr, progressFor(stderr));
-//   progress.show(report); // step 120/600 | loss 2.3145 (+0.4z) | norm 0.83 (-0.1z) | lr 3.0e-04 |
-//   ...
+//   progress.show(report); // step 120/600 | loss 2.3145 (+0.4z) | norm 0.83 (-0.1z) | ...
 //
 // On a terminal one live line and one kept line every N steps; elsewhere plain lines.
 #ifndef LNX_TRAIN_PROGRESS_H

@@ -1,0 +1,60 @@
+"""The example that opens each public header, compiled and run: examples(prefix, folder, cxx, cc, run) of installed.py.
+
+An example is the indented part of the header's first comment. What it takes for granted stands here, by header.
+"""
+import re
+
+TOKENS = "std::vector<int32_t> tokens(8 * 128, 1), targets(8 * 128, 2);"
+PROGRAM = 'Result<Program> program = Program::load("model.so"); if (!program) return program.error();'
+SESSION = PROGRAM + " Result<Session> opened = Session::create(*program, {.batch = 8, .time = 32}); " \
+                    "if (!opened) return opened.error(); Session &session = *opened;"
+GIVEN = {
+    "result.h": 'const std::string path = "model.so"; const auto run = [](const Program &) {};',
+    "runtime.h": TOKENS,
+    "session.h": "int32_t tokens[4 * 32] = {0}, targets[4 * 32] = {0};",
+    "train/batches.h": 'Result<Split> data = openSplit({.path = "bible.txt"}, *byteTokenizer()); const Tokens &tokens = '
+                       "data->training; int64_t step = 1, sequence = 0; std::vector<int32_t> ids(128), targets(128);",
+    "train/metrics.h": "StepReport report;",
+    "train/progress.h": "StepReport report; report.step = report.steps = 1;",
+    "train/run.h": 'StepReport report; const std::string json = "{}";',
+    "train/sampler.h": SESSION + " std::vector<int32_t> ids = {1, 2};",
+    "train/trainer.h": 'struct Silent : TrainObserver { void onStep(const StepReport &) override {} } observer; ' + SESSION +
+                       ' Result<Split> data = openSplit({.path = "small.bin"}, *byteTokenizer()); TrainOptions options; '
+                       "options.steps = 2; options.time = 32;",
+    "builtins.h": 'Expr x = name("x"); Num heads = 4;',
+}
+NEEDS = {"train/tokenizer.h": "data/gpt2", "train/trainer.h": "small.bin"}
+
+
+def example_of(text):
+    opening = re.match(r"(?://[^\n]*\n)+|/\*.*?\*/", text, re.S).group(0)
+    lines = [re.sub(r"^ ?(?://|\*)", "", line) for line in opening.splitlines()]
+    return "\n".join(line for line in lines if line.startswith("   "))
+
+
+def examples(prefix, folder, cxx, cc, run):
+    include = prefix / "include/lnx"
+    (folder / "bible.txt").write_text("In the beginning there were words.\n" * 200)
+    program, calls = "#include <lnx/lnx.h>\n", ""
+    headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.h"))
+    for header in headers:
+        program += f"#include <lnx/{header}>\n"
+    program += "#include <cstdio>\nusing namespace lnx;\n"
+    for number, header in enumerate(headers):
+        text = example_of((include / header).read_text())
+        if header in ("abi.h", "session.h"):
+            continue
+        if not text:
+            raise SystemExit(f"{header} opens without an example")
+        program += f"static Result<int> example{number}() {{\n{GIVEN.get(header, '')}\n{text}\nreturn 0;\n}}\n"
+        if header not in NEEDS or (folder / NEEDS[header]).exists():
+            calls += f'if (auto r = example{number}(); !r) return std::printf("{header}: %s\\n", r.error().message.c_str());\n'
+    (folder / "examples.cpp").write_text(program + "int main() {\n" + calls + 'std::puts("all");\n}\n')
+    (folder / "example.c").write_text("#include <lnx/session.h>\n#include <stdio.h>\nint main(void) {\n" + GIVEN["session.h"] +
+                                      example_of((include / "session.h").read_text()) + "\nreturn session == NULL;\n}\n")
+    library = [f"-I{prefix}/include", f"-L{prefix}/lib", "-llnx", f"-Wl,-rpath,{prefix}/lib"]
+    run(cxx, "-std=c++20", "-Wno-unused", folder / "examples.cpp", *library, "-o", folder / "examples")
+    run(cc, "-std=c11", folder / "example.c", *library, "-o", folder / "example")
+    if run(folder / "examples", cwd=folder).splitlines()[-1] != "all":
+        raise SystemExit(run(folder / "examples", cwd=folder))
+    run(folder / "example", cwd=folder)
