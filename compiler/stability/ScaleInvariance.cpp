@@ -18,6 +18,7 @@ static Degree weightDegree(const Abstract &next) {
     Degree one = next.degreeIn(projection);
     if (one.top)
       return one;
+    degree.low = std::min(degree.low, one.low);
     degree.high = std::max(degree.high, one.high);
     degree.exact &= one.exact;
   }

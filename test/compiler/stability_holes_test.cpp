@@ -251,3 +251,13 @@ TEST(StabilityHoles, s7_a_negative_law) {
   std::string f = "def f(x) {\n  law size <= -1\n  return x\n}\n";
   EXPECT_GE(number(f + model("  repeat l in 1..depth { x <- x + f(x) }\n  return x\n")), 16);
 }
+
+// s81: an update of degree -1 in its projection is not invariant.
+TEST(StabilityHoles, s81_one_over_a_projection) {
+  std::optional<Report> report =
+      Verified("def own(x, l, depth, heads) {\n"
+               "  x <- x + 1/linear(layernorm(x), dim(x), bias = 0)\n  return x\n}\n"
+               "model m = gpt2(block = own, width = 16, heads = 2, vocab = 20, context = 8)\n")
+          .verify();
+  EXPECT_NE(word(report, "backward.scale_invariance"), "P") << print(report);
+}
