@@ -69,9 +69,10 @@ Value applyUnary(Elaborator &e, BuiltinCall &call) {
   const Argument &x = *call.args[0];
   const std::string name = call.builtin.name;
   if (const Number *number = x.value.as<Number>()) {
-    const bool isStepwise =
-        name == "floor" || name == "ceil" || name == "round" || name == "abs" || name == "relu";
-    if (isStepwise && number->isSchedule())
+    // Powers and logarithms keep their form at every depth. 1 - tanh(1e5/depth) looks constant in
+    // any table and is linear beyond 1e5 layers; a step is seen only where it is taken.
+    const bool keepsForm = name == "sqrt" || name == "rsqrt" || name == "log";
+    if (!keepsForm && number->isSchedule())
       e.chooseByDepth();
     Number result = number->map([&](const Scalar &s) { return ofScalar(name, s); });
     if (!result.any([](const Scalar &s) { return !s.isFinite(); }))

@@ -168,6 +168,21 @@ Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, con
   }
 }
 
+/// An exponent that changes with the depth, or is so near a small fraction that tables are read as
+/// that one: N^1e-12 is not bounded.
+static bool hidesExponent(const Number &base, const Number &exponent) {
+  if (exponent.isSchedule())
+    return true;
+  const double e = exponent.front().value();
+  for (int under = 1; base.isSchedule() && under <= 16; ++under) {
+    const double distance = std::fabs(e * under - std::round(e * under));
+    // A fraction is as near as the rounding of its double.
+    if (distance > 1e-14 * std::fabs(e * under) && distance < 1e-6)
+      return true;
+  }
+  return false;
+}
+
 Value Elaborator::powerOf(const ast::Expr &expr, const ast::Binary &node, const Value &l,
                           const Value &r) {
   const Number *exponent = r.as<Number>();
@@ -175,8 +190,11 @@ Value Elaborator::powerOf(const ast::Expr &expr, const ast::Binary &node, const 
     error(node.rhs->location, "an exponent is a number, this is " + describe(r));
     return {};
   }
-  if (const Number *base = l.as<Number>())
+  if (const Number *base = l.as<Number>()) {
+    if (hidesExponent(*base, *exponent))
+      chooseByDepth();
     return finite(Number::map(*base, *exponent, power), expr);
+  }
   const mlir::Value x = l.as<Tensor>()->value;
   const mlir::Location at = place(expr.location);
   if (exponent->isUniform())

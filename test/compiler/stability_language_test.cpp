@@ -40,7 +40,9 @@ TEST(StabilityLanguage, s51_choices_by_depth) {
   EXPECT_EQ(growth("1/depth"), "P");
   for (const char *dt :
        {"max(1e-4, 1/depth)", "1e-4 - min(1e-4 - 1/depth, 0)", "1/depth + floor(depth/1e4)",
-        "1/depth + 1e-13", "max(1e-4, 1/l^2)", "1/l^2 + floor(l/1000)", "1/l^2 + 1e-16"})
+        "1/depth + 1e-13", "max(1e-4, 1/l^2)", "1/l^2 + floor(l/1000)", "1/l^2 + 1e-16",
+        "1 - tanh(1e5/depth)", "exp(-1e12/depth)", "exp(depth/1e13)/depth",
+        "(1 + 1e-13)^depth/depth", "1/depth^tanh(1e5/depth)", "1/depth^(1 - 1e-12)"})
     EXPECT_EQ(growth(dt), "U") << dt;
 }
 
