@@ -73,8 +73,26 @@ static Verdict begin(const InitProfile &init, const char *property, const char *
   return v;
 }
 
-static void addTolerance(Verdict &v, const MeanFieldModel &model, const char *wide,
+/// Beyond this the expected attention is no longer near uniform, which the recursion takes for
+/// granted: without norms and with Xavier weights it was seen off by a factor of 5,600.
+static constexpr double mostLogitStd = 2;
+
+/// Whether tolerances can be claimed; says why not.
+static bool isInRange(Verdict &v, const InitProfile &init) {
+  double scores = init.profile.largestLogitStd;
+  if (scores <= mostLogitStd)
+    return true;
+  v.details.push_back(formatv("tolerance: none claimed, attention scores reach a standard "
+                              "deviation of {0}, more than {1}",
+                              digits(scores), mostLogitStd));
+  return false;
+}
+
+static void addTolerance(Verdict &v, const InitProfile &init, const char *wide,
                          const char *narrow) {
+  const MeanFieldModel &model = init.model;
+  if (!isInRange(v, init))
+    return;
   if (model.width >= 768)
     v.details.push_back(formatv("tolerance (S106): predicted/measured {0}, one seed", wide));
   else if (model.width >= 256)
@@ -140,7 +158,7 @@ Verdict mlir::lnx::stability::initVariance(const InitProfile &init) {
   addComparison(v, init, "q_N", q);
   if (v.word != Word::predictedOk)
     v.fix = "divide the output projections at init, or dt, by sqrt(2*depth)";
-  addTolerance(v, init.model, "0.90..1.12", "0.85..1.18");
+  addTolerance(v, init, "0.90..1.12", "0.85..1.18");
   return v;
 }
 
@@ -168,7 +186,7 @@ Verdict mlir::lnx::stability::backwardInitGradientProfile(const InitProfile &ini
   addComparison(v, init, "|g_0|/|g_K|", ratios);
   if (v.word != Word::predictedOk)
     v.fix = "divide the output projections at init, or dt, by sqrt(2*depth)";
-  addTolerance(v, init.model, "0.84..1.16", "0.77..1.26");
+  addTolerance(v, init, "0.84..1.16", "0.77..1.26");
   return v;
 }
 
@@ -199,7 +217,7 @@ Verdict mlir::lnx::stability::initParameterGradientProfile(const InitProfile &in
   addComparison(v, init, "spread", spreads);
   if (v.word != Word::predictedOk && !isDead)
     v.fix = "divide the output projections at init, or dt, by sqrt(2*depth)";
-  addTolerance(v, init.model, "0.80..1.28", "0.75..1.35");
+  addTolerance(v, init, "0.80..1.28", "0.75..1.35");
   return v;
 }
 
@@ -247,7 +265,8 @@ Verdict mlir::lnx::stability::rankCollapse(const InitProfile &init) {
                                 "scale the embedding (mean square {2})",
                                 digits(init.profile.oneMinusRho[0]),
                                 digits(init.profile.oneMinusRho[1]), digits(init.model.q0)));
-  v.details.push_back("tolerance (S106): rho within 0.04");
+  if (isInRange(v, init))
+    v.details.push_back("tolerance (S106): rho within 0.04");
   return v;
 }
 
@@ -276,7 +295,7 @@ Verdict mlir::lnx::stability::layerEffectiveness(const InitProfile &init) {
                                 "square, layer {3} first",
                                 weakLayers, v.profile.size(), weak, firstWeak));
   addComparison(v, init, "N_eff", effective);
-  addTolerance(v, init.model, "0.90..1.12", "0.85..1.18");
+  addTolerance(v, init, "0.90..1.12", "0.85..1.18");
   return v;
 }
 

@@ -75,6 +75,7 @@ struct MeanFieldProfile {
   std::vector<double> effectiveness;  ///< dt^2 v_l / q_l of step k, all updates together (S101)
   std::vector<double> outputVariance; ///< v_l: mean square of the first update before dt
   double logitStd = 0;                ///< of attention scores at the first attention (S96)
+  double largestLogitStd = 0;         ///< and at the attention where it is largest
   double updateBound = 0;             ///< U_mf = sum R_k G_k (S92)
   double admin = 0;                   ///< sum of variance shares times G_k (S93)
   bool overflow = false;              ///< the stream's mean square passed 1e140

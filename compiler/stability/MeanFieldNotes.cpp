@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 using namespace mlir::lnx::stability;
 using Branch = MeanFieldUpdate::Branch;
@@ -45,10 +46,12 @@ void MeanFieldNotes::update(size_t index, const MeanFieldUpdate &u, double input
   if (first)
     profile.outputVariance[index] = variance;
   share[index] += moved;
-  if (u.branch == Branch::attention && !sawAttention) {
-    sawAttention = true;
+  if (u.branch == Branch::attention) {
     double s = u.inputNorm ? u.inputGain * u.inputGain : input;
-    profile.logitStd = std::sqrt(logitVariance(u, s, u.memory ? u.memoryQ : s));
+    double scores = std::sqrt(logitVariance(u, s, u.memory ? u.memoryQ : s));
+    if (!std::exchange(sawAttention, true))
+      profile.logitStd = scores;
+    profile.largestLogitStd = std::max(profile.largestLogitStd, scores);
   }
 }
 

@@ -302,6 +302,29 @@ model m(depth = 3, width = 32) {
   EXPECT_EQ(reading.obstacle.text, "these weights are the same in every layer");
 }
 
+// S106: where attention is far from uniform at first, no tolerance is claimed; behind norms it is.
+TEST(InitModel, s106_no_tolerance_for_sharp_attention) {
+  for (auto [block, isClaimed] : {std::pair("no_ln", false), {"pre_ln", true}}) {
+    Verified model("model m(depth = 6) {\n  param E : [64, 768] ~ normal(1)\n  x = E[tokens]\n"
+                   "  repeat l in 1..depth { x <- " +
+                   std::string(block) + "(x, l, depth, 12) }\n  return x @ transpose(E)\n}\n");
+    std::optional<Report> report = model.verify();
+    for (const char *property : {"init.variance", "backward.init_gradient_profile",
+                                 "init.parameter_gradient_profile", "rank_collapse"}) {
+      const Verdict *verdict = find(report, property, Basis::initMeanField);
+      ASSERT_TRUE(verdict) << print(report);
+      std::string details;
+      for (const std::string &line : verdict->details)
+        details += line + "\n";
+      EXPECT_EQ(details.find("tolerance (S106)") != std::string::npos, isClaimed) << details;
+      EXPECT_EQ(details.find("none claimed, attention scores reach a standard deviation of") ==
+                    std::string::npos,
+                isClaimed)
+          << details;
+    }
+  }
+}
+
 // S99: 1e-6 in front of an update of order one is lost in bf16; 0.1 is not.
 TEST(InitModel, s99_layerscale) {
   for (auto [lam, word] : {std::pair("1e-6", Word::predictedBad), {"0.1", Word::predictedOk}}) {
