@@ -37,6 +37,9 @@ struct Case {
   const char *init;  ///< laws of weights
 };
 
+/// In the name of a test.
+void PrintTo(const Case &one, std::ostream *os) { *os << one.name; }
+
 const char *const gpt2Init =
     "weight_init = normal(0.02), residual_init = normal(0.02/(2*depth)^(1/2))";
 const char *const xavierInit = "weight_init = xavier(1), residual_init = xavier(1)";
@@ -77,8 +80,8 @@ std::string textOf(const Case &one, const std::string &first, const std::string 
 const std::string head = "param U : [width, " + std::to_string(vocabulary) +
                          "] ~ normal(0.02)\n  return layernorm(x) @ U";
 
-/// Distinct tokens and distinct targets, half of the vocabulary each: repeated targets would
-/// correlate gradients (S106).
+/// Distinct tokens, odd ids, and distinct targets, even ones: repeated targets would correlate
+/// gradients (S106).
 Ids distinctIds() {
   Ids ids{{}, {}, 1, tokens};
   for (int32_t t = 0; t < tokens; ++t) {
