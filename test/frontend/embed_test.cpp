@@ -149,6 +149,18 @@ TEST(Embed, ErrorsPointHere) {
                 "help: round it: 'ceil(8*dim(x)/3)'");
 }
 
+// A name is where it is used, not where it was made.
+TEST(Embed, NamesAreWhereTheyAreUsed) {
+  const Expr nowhere = name("nowhere");
+  const int line = __LINE__ + 1;
+  const Def odd("odd", [&](Expr x) { return x + nowhere; });
+  ModelBuilder file;
+  file.model("mine", prelude::gpt2(arg("norm", odd), arg("width", 64), arg("heads", 2)));
+  const std::string text = errorOf(file.build());
+  EXPECT_EQ(text.substr(0, text.find('\n')),
+            "embed_test.cpp:" + std::to_string(line) + ":49: error: unknown name 'nowhere'");
+}
+
 // What cannot be written down is said where it was made, all of it in one run.
 TEST(Embed, Mistakes) {
   const Expr lost = param("W", {2}, zeros());
