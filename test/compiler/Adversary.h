@@ -26,6 +26,17 @@ public:
   std::mt19937 random;
 };
 
+/// One sequence of random ids below 8, for models of that vocabulary.
+inline Environment drawTokens(Draw &draw, int64_t length) {
+  Environment environment;
+  environment.batch = {1, length};
+  Array tokens(ArrayRef<int64_t>{length});
+  for (double &token : tokens.data)
+    token = draw.below(8);
+  environment.inputs["tokens"] = tokens;
+  return environment;
+}
+
 /// Largest singular value of a matrix, by Jacobi rotations of W W^T.
 inline double spectral(const double *w, int64_t m, int64_t n) {
   std::vector<double> g(m * m);

@@ -93,12 +93,7 @@ TEST(StabilityPrograms, WhatIsReturnedIsBelowTheBound) {
     for (int turn = 0; turn < 6; ++turn) {
       OwningOpRef<ModuleOp> module = elaborated->clone();
       ModelOp model = *module->getOps<ModelOp>().begin();
-      Environment environment;
-      environment.batch = {1, 4};
-      Array tokens(ArrayRef<int64_t>{4});
-      for (double &token : tokens.data)
-        token = writer.draw.below(8);
-      environment.inputs["tokens"] = tokens;
+      Environment environment = drawTokens(writer.draw, 4);
       drawWeights(writer.draw, model, environment, /*isStart=*/false);
       FailureOr<st::Report> report = st::verify(*module, {});
       ASSERT_TRUE(succeeded(report)) << text;

@@ -90,12 +90,7 @@ TEST(StabilitySoundness, MeasuredStaysBelowTheBound) {
     for (int turn = 0; turn < 8; ++turn) {
       OwningOpRef<ModuleOp> module = elaborated->clone();
       ModelOp model = *module->getOps<ModelOp>().begin();
-      Environment environment;
-      environment.batch = {1, 6};
-      Array tokens(ArrayRef<int64_t>{6});
-      for (double &token : tokens.data)
-        token = draw.below(8);
-      environment.inputs["tokens"] = tokens;
+      Environment environment = drawTokens(draw, 6);
       drawWeights(draw, model, environment);
       FailureOr<st::Report> report = st::verify(*module, {});
       ASSERT_TRUE(succeeded(report));

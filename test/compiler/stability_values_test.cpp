@@ -287,12 +287,7 @@ TEST(StabilityValues, EveryValueIsBelowItsBound) {
     for (int turn = 0; turn < 4; ++turn) {
       OwningOpRef<ModuleOp> module = elaborated->clone();
       ModelOp model = *module->getOps<ModelOp>().begin();
-      Environment environment;
-      environment.batch = {1, 6};
-      Array tokens(ArrayRef<int64_t>{6});
-      for (double &token : tokens.data)
-        token = writer.draw.below(8);
-      environment.inputs["tokens"] = tokens;
+      Environment environment = drawTokens(writer.draw, 6);
       drawWeights(writer.draw, model, environment);
       FailureOr<st::Assumptions> assumptions = st::Assumptions::read(model);
       ASSERT_TRUE(succeeded(assumptions));
