@@ -1,10 +1,9 @@
 // Model: the parser, the elaborator, the verifier and the compiler behind one value.
 // Every call has a context of its own, so that models may be used from several threads.
 #include "lnx/model.h"
-#include "compiler/Compiler.h"
 #include "frontend/Deep.h"
+#include "frontend/Elaborated.h"
 #include "frontend/Embed.h"
-#include "frontend/Parser.h"
 #include "frontend/Printer.h"
 #include "frontend/Report.h"
 #include "frontend/ReportJson.h"
@@ -36,24 +35,11 @@ Error failure(std::string text, Exit exit) {
   return {std::move(text), exit};
 }
 
-/// A context, and what is built in it.
-struct Elaborated {
-  Elaborated() : context(registry(), mlir::MLIRContext::Threading::DISABLED) {}
-  static mlir::DialectRegistry registry() {
-    mlir::DialectRegistry registry;
-    ir::registerAll(registry);
-    return registry;
-  }
-
-  mlir::MLIRContext context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-};
-
 Result<Model> elaborated(ast::FilePtr file, ElaborateOptions options, Diagnostics &diagnostics) {
-  Elaborated here;
-  if (file)
-    here.module = elaborate(*file, options, here.context, diagnostics);
-  if (!here.module)
+  if (!file)
+    return failure(diagnostics.render(), Exit::input);
+  Elaborated here(*file, options, diagnostics);
+  if (!here)
     return failure(diagnostics.render(), Exit::input);
   const auto models = here.module->getOps<ir::ModelOp>();
   return Model(std::make_shared<const Model::State>(
@@ -77,9 +63,7 @@ Result<Model> Model::load(const std::string &path, const Settings &settings,
                           const std::string &name) {
   return deep([&] {
     Diagnostics diagnostics;
-    const SourcePtr source = readSource(path, diagnostics);
-    return elaborated(source ? lnx::parse(source, diagnostics) : nullptr, {name, settings},
-                      diagnostics);
+    return elaborated(parseFile(path, diagnostics), {name, settings}, diagnostics);
   });
 }
 
@@ -110,9 +94,8 @@ std::string Model::print() const { return textOf(*state->file); }
 Result<Program> Model::compile() const {
   return deep([&]() -> Result<Program> {
     Diagnostics diagnostics;
-    Elaborated here;
-    here.module = elaborate(*state->file, state->options, here.context, diagnostics);
-    if (!here.module)
+    Elaborated here(*state->file, state->options, diagnostics);
+    if (!here)
       return failure(diagnostics.render(), Exit::internal); // it was elaborated before
     std::string messages;
     mlir::ScopedDiagnosticHandler handler(&here.context, [&](mlir::Diagnostic &diagnostic) {
@@ -153,12 +136,11 @@ static Verdict plain(const ir::stability::Verdict &verdict) {
 Result<Report> verify(const Model &model) {
   return deep([&]() -> Result<Report> {
     Diagnostics diagnostics;
-    Elaborated here;
     const auto &[file, options, name] = *model;
-    here.module = elaborate(*file, options, here.context, diagnostics);
+    const Elaborated here(*file, options, diagnostics);
     const Places places(*file);
     const auto found =
-        here.module ? verify(*here.module, *file, options, places, diagnostics) : std::nullopt;
+        here ? verify(*here.module, *file, options, places, diagnostics) : std::nullopt;
     if (!found)
       return failure(diagnostics.render(), Exit::input);
     Report report;

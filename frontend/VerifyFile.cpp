@@ -1,9 +1,8 @@
 // VerifyFile: the frontend, the verifier and the report in one call.
 #include "frontend/VerifyFile.h"
 
-#include "compiler/Compiler.h"
 #include "frontend/Deep.h"
-#include "frontend/Parser.h"
+#include "frontend/Elaborated.h"
 #include "frontend/Report.h"
 #include "frontend/ReportJson.h"
 #include "frontend/Verify.h"
@@ -35,26 +34,22 @@ std::optional<Error> unknownProperty(const std::vector<std::string> &names,
 
 Result<Verified> verifyHere(const VerifyRequest &request) {
   Diagnostics diagnostics;
-  const SourcePtr source = readSource(request.path, diagnostics);
-  const ast::FilePtr file = source ? parse(source, diagnostics) : nullptr;
+  const ast::FilePtr file = parseFile(request.path, diagnostics);
   if (!file)
     return Error{diagnostics.render(), Exit::input};
-  mlir::DialectRegistry registry;
-  mlir::lnx::registerAll(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   const ElaborateOptions options{request.model, request.settings};
-  const mlir::OwningOpRef<mlir::ModuleOp> module = elaborate(*file, options, context, diagnostics);
-  if (!module)
+  const Elaborated model(*file, options, diagnostics);
+  if (!model)
     return Error{diagnostics.render(), Exit::input};
   const Places places(*file);
-  auto report = verify(*module, *file, options, places, diagnostics);
+  auto report = verify(*model.module, *file, options, places, diagnostics);
   if (!report)
     return Error{diagnostics.render(), Exit::input};
   if (std::optional<Error> error = unknownProperty(request.properties, *report))
     return std::move(*error);
   std::optional<Error> problem;
   if (request.witnesses)
-    problem = writeWitnesses(*report, request, *module);
+    problem = writeWitnesses(*report, request, *model.module);
   return Verified{request.json ? reportJson(*report, request.properties)
                                : reportText(*report, places, request.properties),
                   exitOf(*report), std::move(problem)};

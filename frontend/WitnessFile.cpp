@@ -1,10 +1,9 @@
 // WitnessFile: files appear whole, by a temporary beside them; paths that they name stay below.
 #include "frontend/WitnessFile.h"
 
-#include "compiler/Compiler.h"
 #include "compiler/Verify.h"
 #include "frontend/Depths.h"
-#include "frontend/Parser.h"
+#include "frontend/Elaborated.h"
 #include "frontend/Report.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -118,28 +117,24 @@ Result<Verified> replayHere(const VerifyRequest &request) {
                                               witness->file));
   const std::string path = request.path.empty() ? witness->file : request.path;
   Diagnostics diagnostics;
-  const SourcePtr source = readSource(path, diagnostics);
-  const ast::FilePtr file = source ? parse(source, diagnostics) : nullptr;
+  const ast::FilePtr file = parseFile(path, diagnostics);
   if (!file)
     return Error{diagnostics.render(), Exit::input};
-  mlir::DialectRegistry registry;
-  mlir::lnx::registerAll(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   const ElaborateOptions options{witness->model, witness->settings};
-  const mlir::OwningOpRef<mlir::ModuleOp> module = elaborate(*file, options, context, diagnostics);
-  if (!module)
+  Elaborated model(*file, options, diagnostics);
+  if (!model)
     return Error{diagnostics.render(), Exit::input};
-  if (ir::hashOf(*module) != witness->hash)
+  if (ir::hashOf(*model.module) != witness->hash)
     return inFile(request.replay,
                   fmt::format("is about another model: the equations of '{}' in '{}' have changed",
                               witness->model, path));
   std::string messages;
-  const mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+  const mlir::ScopedDiagnosticHandler handler(&model.context, [&](mlir::Diagnostic &diagnostic) {
     messages += diagnostic.str();
     return mlir::success();
   });
-  mlir::FailureOr<ir::Replayed> replayed =
-      ir::replay(*module, {.atDepth = atOtherDepths(*module, *file, options)}, *witness);
+  mlir::FailureOr<ir::Replayed> replayed = ir::replay(
+      *model.module, {.atDepth = atOtherDepths(*model.module, *file, options)}, *witness);
   if (mlir::failed(replayed))
     return inFile(path, messages);
   return reportOf(*witness, *replayed);
