@@ -86,7 +86,8 @@ Abstract lnx::join(ArrayRef<Abstract> operands) {
 }
 
 static int64_t countOf(Type type) { return ShapedType::getNumElements(getFeatures(type)); }
-static int64_t lastOf(Type type) {
+
+int64_t lnx::lastOf(Type type) {
   ArrayRef<int64_t> features = getFeatures(type);
   return features.empty() ? 1 : features.back();
 }

@@ -24,7 +24,8 @@ struct Series {
 
   double operator[](size_t layer) const { return values.size() == 1 ? values[0] : values[layer]; }
   bool isUniform() const { return values.size() == 1; }
-  bool isZero() const;
+  bool isAll(double value) const;
+  bool isZero() const { return isAll(0); }
   bool isFinite() const;
   double largest() const;
   Series map(llvm::function_ref<double(double)> f) const;
@@ -33,6 +34,7 @@ struct Series {
 Series operator+(const Series &x, const Series &y);
 /// Nothing times anything is nothing, even times infinity.
 Series operator*(const Series &x, const Series &y);
+Series operator/(const Series &x, const Series &y);
 Series smaller(const Series &x, const Series &y);
 Series larger(const Series &x, const Series &y);
 
@@ -130,6 +132,8 @@ struct Abstract {
 /// What both give to any value made of them: carriers, grounds, epochs; bounds stay unknown and
 /// degrees other than 0 become none. It is never a number: whoever knows which says so.
 Abstract join(llvm::ArrayRef<Abstract> operands);
+/// Features of the last axis; 1 where there are none.
+int64_t lastOf(Type type);
 /// Bound of blocks of `size` features, from what is known.
 Bound partOf(const Abstract &x, Type type, int64_t size);
 

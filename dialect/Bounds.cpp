@@ -8,8 +8,8 @@ using namespace mlir::lnx;
 
 //===-- series ---------------------------------------------------------------===//
 
-bool Series::isZero() const {
-  return llvm::all_of(values, [](double value) { return value == 0; });
+bool Series::isAll(double value) const {
+  return llvm::all_of(values, [&](double entry) { return entry == value; });
 }
 bool Series::isFinite() const {
   return llvm::all_of(values, [](double value) { return std::isfinite(value); });
@@ -41,6 +41,9 @@ Series lnx::operator*(const Series &x, const Series &y) {
   if ((x.isUniform() && x.values[0] == 0) || (y.isUniform() && y.values[0] == 0))
     return 0.0;
   return Series::zip(x, y, [](double a, double b) { return a == 0 || b == 0 ? 0 : a * b; });
+}
+Series lnx::operator/(const Series &x, const Series &y) {
+  return Series::zip(x, y, [](double a, double b) { return a / b; });
 }
 Series lnx::smaller(const Series &x, const Series &y) {
   return Series::zip(x, y, [](double a, double b) { return std::min(a, b); });

@@ -11,7 +11,7 @@ using namespace mlir::lnx::stability;
 
 //===-- one update -----------------------------------------------------------===//
 
-bool StepReader::readUpdate(Value value, Numbers dt) {
+bool StepReader::readUpdate(Value value, Series dt) {
   form.step.updates.emplace_back();
   set(&Update::dt, dt);
   std::optional<NormForm> norm = readNorm(value, obstacle);
@@ -30,11 +30,11 @@ bool StepReader::readUpdate(Value value, Numbers dt) {
   std::optional<Projection> projection = matchProjection(scaled->core);
   if (!projection || projection->fanOut != width)
     return stop("the predictor has no rule for an update that ends like this", scaled->core);
-  std::optional<Numbers> weights = readWeights(*projection, scaled->factor);
+  std::optional<Series> weights = readWeights(*projection, scaled->factor);
   return weights && readHidden(projection->input, *weights);
 }
 
-bool StepReader::readHidden(Value hidden, Numbers out) {
+bool StepReader::readHidden(Value hidden, Series out) {
   Remark ignored; // an activation may add constants
   std::optional<Scaled> scaled = scaledCore(hidden, stream, ignored);
   if (scaled) {
@@ -45,7 +45,7 @@ bool StepReader::readHidden(Value hidden, Numbers out) {
       update().hiddenNorm = true;
       update().hiddenCentred = norm->isCentred;
       update().hiddenEps = norm->eps;
-      Numbers gain = scaled->factor * norm->gain;
+      Series gain = scaled->factor * norm->gain;
       out = out * gain * gain;
       hidden = norm->input;
       scaled = scaledCore(hidden, stream, ignored);
@@ -62,7 +62,7 @@ bool StepReader::readHidden(Value hidden, Numbers out) {
   return arguments == 2 ? readGated(hidden) : readActivation(hidden);
 }
 
-std::optional<Numbers> StepReader::readWeights(const Projection &projection, Numbers factor) {
+std::optional<Series> StepReader::readWeights(const Projection &projection, Series factor) {
   std::optional<RandomMatrix> matrix = randomMatrix(projection.matrix);
   if (!matrix) {
     stop("these weights do not start as independent random numbers of mean zero",
@@ -79,7 +79,7 @@ std::optional<Numbers> StepReader::readWeights(const Projection &projection, Num
     return std::nullopt;
   }
   used.push_back(projection.matrix);
-  return Numbers(static_cast<double>(projection.fanIn)) * matrix->variance * factor * factor;
+  return Series(static_cast<double>(projection.fanIn)) * matrix->variance * factor * factor;
 }
 
 /// What a branch reads: the stream or its norm, with a number.
@@ -112,7 +112,7 @@ bool StepReader::readActivation(Value hidden) {
       function ? matchProjection(function->argument) : std::nullopt;
   if (!projection)
     return stop("the predictor has no rule for what this is made of", hidden);
-  std::optional<Numbers> weights = readWeights(*projection, 1.0);
+  std::optional<Series> weights = readWeights(*projection, 1.0);
   if (!weights)
     return false;
   update().activation = function->function;
@@ -130,7 +130,7 @@ bool StepReader::readGated(Value hidden) {
   SmallVector<Value> factors[2];
   for (Value above : product.above) {
     SmallVector<Value> own = argumentsOf(above);
-    std::optional<Numbers> number = own.empty() ? initialNumber(above) : std::nullopt;
+    std::optional<Series> number = own.empty() ? initialNumber(above) : std::nullopt;
     if (own.size() == 1)
       factors[own.front() == arguments[1]].push_back(above);
     else if (number && number->isUniform())
@@ -153,8 +153,8 @@ bool StepReader::readGated(Value hidden) {
   std::optional<Projection> second = first ? matchProjection(up->core) : std::nullopt;
   if (!second || !product.below.empty())
     return stop("the predictor has no rule for this product", hidden);
-  std::optional<Numbers> gateWeights = readWeights(*first, 1.0);
-  std::optional<Numbers> upWeights = gateWeights ? readWeights(*second, up->factor) : std::nullopt;
+  std::optional<Series> gateWeights = readWeights(*first, 1.0);
+  std::optional<Series> upWeights = gateWeights ? readWeights(*second, up->factor) : std::nullopt;
   if (!upWeights)
     return false;
   update().branch = Update::Branch::glu;
@@ -171,14 +171,14 @@ bool StepReader::readGated(Value hidden) {
 /// Queries, keys or values: a projection, perhaps normalised head by head.
 struct StepReader::Side {
   Value input;
-  Numbers weights = 1.0; ///< fan_in Var(W), factors included where there is no norm
-  Numbers gain = 1.0;    ///< of the norm
+  Series weights = 1.0; ///< fan_in Var(W), factors included where there is no norm
+  Series gain = 1.0;    ///< of the norm
   bool isNormed = false;
 };
 
 std::optional<StepReader::Side> StepReader::readSide(Value value) {
   Side side;
-  Numbers factor = 1.0;
+  Series factor = 1.0;
   for (;;) {
     value = behindReshape(value);
     std::optional<Scaled> scaled = scaledCore(value, stream, obstacle);
@@ -204,7 +204,7 @@ std::optional<StepReader::Side> StepReader::readSide(Value value) {
     stop("the predictor has no rule for what attention reads here", value);
     return std::nullopt;
   }
-  std::optional<Numbers> weights = readWeights(*projection, factor);
+  std::optional<Series> weights = readWeights(*projection, factor);
   if (!weights)
     return std::nullopt;
   side.input = projection->input;
@@ -227,7 +227,7 @@ bool StepReader::readAttention(const SoftmaxAttention &attention) {
   set(&Update::sQ, q->weights);
   set(&Update::sK, k->weights);
   set(&Update::sV, v->weights);
-  set(&Update::scale, Numbers(attention.scale) * q->gain * k->gain);
+  set(&Update::scale, Series(attention.scale) * q->gain * k->gain);
   // A cap of many standard deviations changes nothing at initialisation.
   double variance = update().scale * update().scale * update().headSize *
                     (update().qkNorm ? 1 : update().sQ * update().sK);

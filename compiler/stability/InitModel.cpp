@@ -95,7 +95,7 @@ static std::optional<Law> sumOfLaws(const Summands &sum, Remark &obstacle, int d
 static std::optional<Law> lawOfTable(Value table) {
   if (std::optional<RandomMatrix> random = randomMatrix(table))
     return Law{random->variance[0], 0};
-  if (std::optional<Numbers> number = initialNumber(table))
+  if (std::optional<Series> number = initialNumber(table))
     return Law{(*number)[0] * (*number)[0], (*number)[0] * (*number)[0]};
   return std::nullopt;
 }

@@ -11,13 +11,13 @@ using namespace mlir::lnx::stability;
 
 //===-- numbers by layer -----------------------------------------------------===//
 
-void StepForm::set(double MeanFieldStep::*field, const Numbers &numbers) {
+void StepForm::set(double MeanFieldStep::*field, const Series &numbers) {
   step.*field = numbers[0];
   if (!numbers.isUniform())
     ofStep.emplace_back(field, numbers);
 }
 
-void StepForm::set(size_t update, double MeanFieldUpdate::*field, const Numbers &numbers) {
+void StepForm::set(size_t update, double MeanFieldUpdate::*field, const Series &numbers) {
   step.updates[update].*field = numbers[0];
   if (!numbers.isUniform())
     ofUpdates.emplace_back(update, field, numbers);
@@ -34,8 +34,8 @@ MeanFieldStep StepForm::at(size_t layer) const {
 
 //===-- factors and norms ----------------------------------------------------===//
 
-static std::optional<Numbers> factorOf(Value value, Remark &obstacle) {
-  std::optional<Numbers> number = initialNumber(value);
+static std::optional<Series> factorOf(Value value, Remark &obstacle) {
+  std::optional<Series> number = initialNumber(value);
   if (!number)
     obstacle = {"this factor is no single number at initialisation", value.getLoc()};
   return number;
@@ -53,7 +53,7 @@ static Value onlySummand(const Summands &sum, double &coefficient, Remark &obsta
       coefficient = factor;
       continue;
     }
-    std::optional<Numbers> number = initialNumber(term);
+    std::optional<Series> number = initialNumber(term);
     if (!number || !number->isAll(0))
       obstacle = {"what is added here is not zero at initialisation", term.getLoc()};
   }
@@ -63,16 +63,16 @@ static Value onlySummand(const Summands &sum, double &coefficient, Remark &obsta
 }
 
 /// One factor with rows and numbers: the former, and `factor` times the latter; null otherwise.
-static Value onlyFactor(const Factors &product, Numbers &factor, Remark &obstacle) {
+static Value onlyFactor(const Factors &product, Series &factor, Remark &obstacle) {
   SmallVector<Value> others;
-  Numbers numbers = product.number;
+  Series numbers = product.number;
   for (auto [values, isBelow] : {std::pair(&product.above, false), {&product.below, true}})
     for (Value value : *values) {
       if (hasRows(value.getType())) {
         others.push_back(isBelow ? Value() : value);
         continue;
       }
-      std::optional<Numbers> number = factorOf(value, obstacle);
+      std::optional<Series> number = factorOf(value, obstacle);
       if (!number)
         return {};
       numbers = isBelow ? numbers / *number : numbers * *number;
@@ -125,7 +125,7 @@ std::optional<NormForm> stability::readNorm(Value value, Remark &obstacle) {
   form.eps = (norm->eps + norm->outside * norm->outside) / norm->q;
   form.gain = norm->number / std::sqrt(norm->q);
   for (Value factor : norm->factors) {
-    std::optional<Numbers> number = factorOf(factor, obstacle);
+    std::optional<Series> number = factorOf(factor, obstacle);
     if (!number)
       return std::nullopt;
     form.gain = form.gain * *number;
@@ -180,7 +180,7 @@ std::optional<StepForm> StepReader::read() {
   return form;
 }
 
-bool StepReader::readSum(Value value, Numbers factor) {
+bool StepReader::readSum(Value value, Series factor) {
   Summands sum = summandsOf(value, 8, stream);
   if (sum.number != 0)
     return stop("a constant is added here", value);
@@ -190,9 +190,9 @@ bool StepReader::readSum(Value value, Numbers factor) {
   return true;
 }
 
-bool StepReader::readTerm(Value value, Numbers factor) {
+bool StepReader::readTerm(Value value, Series factor) {
   if (!hasRows(value.getType())) {
-    std::optional<Numbers> number = initialNumber(value);
+    std::optional<Series> number = initialNumber(value);
     return (number && number->isAll(0)) ||
            stop("what is added here is not zero at initialisation", value);
   }

@@ -22,19 +22,19 @@ class StepForm {
 public:
   MeanFieldStep step;
 
-  void set(double MeanFieldStep::*field, const Numbers &numbers);
-  void set(size_t update, double MeanFieldUpdate::*field, const Numbers &numbers);
+  void set(double MeanFieldStep::*field, const Series &numbers);
+  void set(size_t update, double MeanFieldUpdate::*field, const Series &numbers);
   MeanFieldStep at(size_t layer) const;
 
 private:
-  std::vector<std::pair<double MeanFieldStep::*, Numbers>> ofStep;
-  std::vector<std::tuple<size_t, double MeanFieldUpdate::*, Numbers>> ofUpdates;
+  std::vector<std::pair<double MeanFieldStep::*, Series>> ofStep;
+  std::vector<std::tuple<size_t, double MeanFieldUpdate::*, Series>> ofUpdates;
 };
 
 /// number * core, where core is neither a product with a number nor a sum with a constant.
 struct Scaled {
   Value core;
-  Numbers factor = 1;
+  Series factor = 1;
 };
 /// Absent after `obstacle` was set.
 std::optional<Scaled> scaledCore(Value value, Value stop, Remark &obstacle);
@@ -42,7 +42,7 @@ std::optional<Scaled> scaledCore(Value value, Value stop, Remark &obstacle);
 /// number * norm(input), its gain included.
 struct NormForm {
   Value input;
-  Numbers gain = 1;
+  Series gain = 1;
   double eps = 0;
   bool isCentred = false;
 };
@@ -63,19 +63,19 @@ public:
 
 private:
   using Update = MeanFieldUpdate;
-  bool readSum(Value value, Numbers factor);
-  bool readTerm(Value value, Numbers factor);
-  bool readUpdate(Value value, Numbers dt);
-  bool readHidden(Value hidden, Numbers out);
+  bool readSum(Value value, Series factor);
+  bool readTerm(Value value, Series factor);
+  bool readUpdate(Value value, Series dt);
+  bool readHidden(Value hidden, Series out);
   bool readAttention(const SoftmaxAttention &attention);
   bool readActivation(Value hidden);
   bool readGated(Value hidden);
   bool readInput(Value value, Value &input);
-  std::optional<Numbers> readWeights(const Projection &projection, Numbers factor);
+  std::optional<Series> readWeights(const Projection &projection, Series factor);
   struct Side;
   std::optional<Side> readSide(Value value);
   bool stop(const char *why, Value where);
-  void set(double Update::*field, const Numbers &numbers) {
+  void set(double Update::*field, const Series &numbers) {
     form.set(form.step.updates.size() - 1, field, numbers);
   }
   Update &update() { return form.step.updates.back(); }
@@ -86,7 +86,7 @@ private:
   RepeatOp repeat;
   int64_t width;
   StepForm form;
-  Numbers skip = 0.0;
+  Series skip = 0.0;
   llvm::SmallVector<Value> used; ///< matrices
 };
 

@@ -10,44 +10,16 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-//===-- numbers --------------------------------------------------------------===//
-
-Numbers Numbers::map(function_ref<double(double)> f) const {
-  Numbers result = *this;
-  for (double &v : result.values)
-    v = f(v);
-  return result;
-}
-
-Numbers Numbers::zip(const Numbers &x, const Numbers &y, function_ref<double(double, double)> f) {
-  size_t size = std::max(x.values.size(), y.values.size());
-  Numbers result;
-  result.values.resize(size);
-  for (size_t layer = 0; layer < size; ++layer)
-    result.values[layer] = f(x[layer], y[layer]);
-  return result;
-}
-
-Numbers stability::operator*(const Numbers &x, const Numbers &y) {
-  return Numbers::zip(x, y, std::multiplies<double>());
-}
-Numbers stability::operator/(const Numbers &x, const Numbers &y) {
-  return Numbers::zip(x, y, std::divides<double>());
-}
-Numbers stability::operator+(const Numbers &x, const Numbers &y) {
-  return Numbers::zip(x, y, std::plus<double>());
-}
-
 //===-- fixed tensors --------------------------------------------------------===//
 
 /// Constants of a law: one entry's number.
-static std::optional<Numbers> numberOf(ParamOp op) {
+static std::optional<Series> numberOf(ParamOp op) {
   InitAttr init = op.getInit();
-  Numbers a(init.getA().asArrayRef());
+  Series a(init.getA().asArrayRef());
   bool isRandom = init.getKind() == "normal" && !a.isAll(0);
   if (init.getKind() == "uniform") {
-    Numbers b(init.getB().asArrayRef());
-    isRandom = !Numbers::zip(a, b, [](double x, double y) { return y - x; }).isAll(0);
+    Series b(init.getB().asArrayRef());
+    isRandom = !Series::zip(a, b, [](double x, double y) { return y - x; }).isAll(0);
   }
   if (isRandom || init.getKind() == "identity")
     return std::nullopt;
@@ -55,17 +27,17 @@ static std::optional<Numbers> numberOf(ParamOp op) {
 }
 
 /// Of operands that hold one number each.
-static std::optional<Numbers> compute(ElementwiseOpInterface op, ArrayRef<Numbers> x) {
+static std::optional<Series> compute(ElementwiseOpInterface op, ArrayRef<Series> x) {
   if (x.empty())
-    return Numbers(op.compute({}));
+    return Series(op.compute({}));
   if (x.size() > 2)
     return std::nullopt;
-  return Numbers::zip(x.front(), x.back(), [&](double a, double b) {
+  return Series::zip(x.front(), x.back(), [&](double a, double b) {
     return op.compute(ArrayRef<double>{a, b}.take_front(x.size()));
   });
 }
 
-std::optional<Numbers> stability::initialNumber(Value value) {
+std::optional<Series> stability::initialNumber(Value value) {
   value = resolve(value);
   Operation *op = value.getDefiningOp();
   if (!op || hasRows(value.getType()))
@@ -73,13 +45,13 @@ std::optional<Numbers> stability::initialNumber(Value value) {
   if (auto param = dyn_cast<ParamOp>(op))
     return numberOf(param);
   if (auto table = dyn_cast<TableOp>(op))
-    return Numbers(table.getValues());
+    return Series(table.getValues());
   auto primitive = dyn_cast<PrimitiveOpInterface>(op);
   if (!primitive || op->getNumResults() != 1)
     return std::nullopt;
-  std::vector<Numbers> operands;
+  std::vector<Series> operands;
   for (Value operand : op->getOperands()) {
-    std::optional<Numbers> number = initialNumber(operand);
+    std::optional<Series> number = initialNumber(operand);
     if (!number)
       return std::nullopt;
     operands.push_back(std::move(*number));
@@ -101,7 +73,7 @@ std::optional<Numbers> stability::initialNumber(Value value) {
 
 std::optional<RandomMatrix> stability::randomMatrix(Value value) {
   Factors product = factorsOf(value, 4);
-  Numbers factor = product.number;
+  Series factor = product.number;
   ParamOp parameter;
   for (Value above : product.above) {
     Value matrix = behindReshape(above);
@@ -115,29 +87,29 @@ std::optional<RandomMatrix> stability::randomMatrix(Value value) {
     if (auto param = matrix.getDefiningOp<ParamOp>();
         param && !parameter && param.getType().getRank() >= 2)
       parameter = param;
-    else if (std::optional<Numbers> number = initialNumber(above))
+    else if (std::optional<Series> number = initialNumber(above))
       factor = factor * *number;
     else
       return std::nullopt;
   }
   for (Value below : product.below) {
-    std::optional<Numbers> number = initialNumber(below);
+    std::optional<Series> number = initialNumber(below);
     if (!number)
       return std::nullopt;
     factor = factor / *number;
   }
   if (!parameter)
     return std::nullopt;
-  Numbers square = factor * factor;
+  Series square = factor * factor;
   InitAttr init = parameter.getInit();
-  Numbers a(init.getA().asArrayRef()), b(init.getB().asArrayRef());
+  Series a(init.getA().asArrayRef()), b(init.getB().asArrayRef());
   if (init.getKind() == "normal")
     return RandomMatrix{square * a * a, parameter};
   if (init.getKind() == "const" && a.isAll(0))
     return RandomMatrix{0.0, parameter};
   if (init.getKind() != "uniform" || !(a + b).isAll(0))
     return std::nullopt;
-  Numbers width = Numbers::zip(a, b, [](double x, double y) { return (y - x) * (y - x) / 12; });
+  Series width = Series::zip(a, b, [](double x, double y) { return (y - x) * (y - x) / 12; });
   return RandomMatrix{square * width, parameter};
 }
 
@@ -190,7 +162,7 @@ std::optional<size_t> EntryProgram::add(Value value, Value argument) {
   if (value == argument)
     return 0;
   if (!hasRows(value.getType())) {
-    std::optional<Numbers> number = initialNumber(value);
+    std::optional<Series> number = initialNumber(value);
     if (!number || !number->isUniform())
       return std::nullopt;
     lines.push_back({nullptr, (*number)[0], {}});

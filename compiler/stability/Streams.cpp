@@ -8,11 +8,6 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-static int64_t lastOf(Type type) {
-  ArrayRef<int64_t> features = getFeatures(type);
-  return features.empty() ? 1 : features.back();
-}
-
 int64_t Analysis::layers() const {
   int64_t count = 0;
   for (const Stack &stack : stacks)

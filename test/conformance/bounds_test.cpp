@@ -11,10 +11,6 @@ using namespace lnxtest;
 
 //===-- measuring ------------------------------------------------------------===//
 
-static int64_t lastOf(Type type) {
-  ArrayRef<int64_t> features = getFeatures(type);
-  return features.empty() ? 1 : features.back();
-}
 static bool isMatrix(Type type) { return !hasRows(type) && getFeatures(type).size() == 2; }
 
 static double rmsOf(ArrayRef<double> values) {
