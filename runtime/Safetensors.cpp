@@ -5,7 +5,6 @@
 #include "runtime/AtomicFile.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <fmt/format.h>
@@ -18,18 +17,6 @@ static_assert(std::endian::native == std::endian::little,
 namespace lnx {
 namespace {
 using Json = nlohmann::json;
-
-/// Bytes of one number of a type, 0 for a type that does not exist.
-uint64_t bytesOf(std::string_view type) {
-  static constexpr std::pair<std::string_view, uint64_t> types[] = {
-      {"F64", 8}, {"I64", 8}, {"U64", 8},     {"F32", 4},     {"I32", 4},
-      {"U32", 4}, {"F16", 2}, {"BF16", 2},    {"I16", 2},     {"U16", 2},
-      {"I8", 1},  {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
-  for (const auto &[name, bytes] : types)
-    if (name == type)
-      return bytes;
-  return 0;
-}
 
 struct Entry {
   std::string name, type;
@@ -121,12 +108,12 @@ private:
 
 /// Why the entry is not a tensor of `size` bytes of numbers, or nothing.
 std::string check(const Entry &entry, uint64_t size) {
-  const uint64_t bytes = bytesOf(entry.type);
-  if (bytes == 0)
+  const std::optional<Dtype> type = dtypeNamed(entry.type);
+  if (!type)
     return fmt::format("'{}' has the unknown type '{}'", entry.name, entry.type);
   if (entry.offsets.size() != 2 || entry.offsets[0] > entry.offsets[1] || entry.offsets[1] > size)
     return fmt::format("'{}' does not lie inside the {} bytes of the file", entry.name, size);
-  uint64_t wanted = bytes;
+  uint64_t wanted = bytesOf(*type);
   for (int64_t dimension : entry.shape)
     if (__builtin_mul_overflow(wanted, uint64_t(dimension), &wanted))
       return fmt::format("the size of '{}' does not fit 64 bits", entry.name);
@@ -186,7 +173,7 @@ Result<Safetensors> Safetensors::read(const std::string &path) {
   Safetensors result(std::move(*mapped));
   for (Entry &entry : header.entries) {
     result.byName[entry.name] = result.all.size();
-    result.all.push_back({std::move(entry.name), std::move(entry.type), std::move(entry.shape),
+    result.all.push_back({std::move(entry.name), *dtypeNamed(entry.type), std::move(entry.shape),
                           numbers.substr(entry.offsets[0], entry.offsets[1] - entry.offsets[0])});
   }
   result.texts = std::move(header.metadata);
@@ -206,7 +193,7 @@ std::optional<Error> writeSafetensors(const std::string &path, std::span<const N
   for (const NamedTensor &tensor : tensors) {
     const uint64_t begin = std::exchange(end, end + tensor.bytes.size());
     header[tensor.name] = {
-        {"dtype", tensor.type}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
+        {"dtype", nameOf(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' '); // numbers begin at a multiple of 8

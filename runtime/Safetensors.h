@@ -3,6 +3,7 @@
 #ifndef LNX_RUNTIME_SAFETENSORS_H
 #define LNX_RUNTIME_SAFETENSORS_H
 
+#include "lnx/dtype.h"
 #include "runtime/MappedFile.h"
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace lnx {
 
 struct NamedTensor {
   std::string name;
-  std::string type; // "F32"
+  Dtype type = Dtype::f32;
   std::vector<int64_t> shape;
   std::string_view bytes; // row major, little endian
 };

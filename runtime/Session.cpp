@@ -105,6 +105,7 @@ struct Session::State {
   Block results; // loss and observations, squared norm, or logits
   std::vector<StreamSize> hidden;
   int64_t rows = 0;
+  int64_t time = 0;
   int64_t steps = 0;
 
   float *arena(int index) const { return arenas.floats() + index * program->state_floats; }
@@ -183,6 +184,8 @@ Session::~Session() = default;
 
 Result<Session> Session::create(Program program, const SessionOptions &options) {
   const lnx_program &code = *program;
+  if (options.device != "cpu")
+    return Error{"there is no device '" + options.device + "', only 'cpu'", Exit::device};
   if (auto error = checkParameters(code))
     return *error;
   if (auto error = checkShape(code, options.batch, options.time))
@@ -216,6 +219,7 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
   }
   state->device = std::move(*device);
   state->rows = static_cast<int64_t>(*rows);
+  state->time = options.time;
   int64_t observed = 0;
   for (int64_t s = 0; s < code.stream_count; ++s)
     observed += code.streams[s].layers;
@@ -317,6 +321,7 @@ std::vector<ParameterView> Session::parameters() {
       };
       views.push_back({layerName(parameter, index),
                        {parameter.shape, parameter.shape + parameter.rank},
+                       Dtype::f32,
                        part(0),
                        part(1),
                        part(2),
@@ -326,6 +331,14 @@ std::vector<ParameterView> Session::parameters() {
   return views;
 }
 
+Result<ParameterView> Session::parameter(std::string_view name) {
+  for (ParameterView &view : parameters())
+    if (view.name == name)
+      return std::move(view);
+  return Error{"the model has no parameter '" + std::string(name) + "'"};
+}
+
+int64_t Session::reach() const { return state->time; }
 int64_t Session::steps() const { return state->steps; }
 void Session::setSteps(int64_t steps) { state->steps = steps; }
 

@@ -12,6 +12,8 @@ struct lnx_session {
   std::vector<lnx_tensor> tensors;
 };
 
+static_assert(LNX_F32 == int(lnx::Dtype::f32) && LNX_BF16 == int(lnx::Dtype::bf16));
+
 namespace {
 int report(const lnx::Error &cause, char *error, size_t size) {
   if (error && size > 0) {
@@ -46,8 +48,8 @@ lnx_session *lnx_session_open(const char *path, int64_t batch, int64_t time, int
     report(program.error(), error, size);
     return nullptr;
   }
-  lnx::Result<lnx::Session> session =
-      lnx::Session::create(std::move(*program), {batch, time, threads, seed});
+  lnx::Result<lnx::Session> session = lnx::Session::create(
+      std::move(*program), {.batch = batch, .time = time, .threads = threads, .seed = seed});
   if (!session) {
     report(session.error(), error, size);
     return nullptr;
@@ -55,9 +57,8 @@ lnx_session *lnx_session_open(const char *path, int64_t batch, int64_t time, int
   auto *result = new lnx_session{std::move(*session), {}, {}};
   result->views = result->session.parameters();
   for (const lnx::ParameterView &view : result->views) {
-    lnx_tensor tensor{view.name.c_str(),          view.value.data(),
-                      view.gradient.data(),       {},
-                      int32_t(view.shape.size()), 0};
+    lnx_tensor tensor{view.name.c_str(),          view.value.data(),  view.gradient.data(), {},
+                      int32_t(view.shape.size()), int32_t(view.dtype)};
     std::ranges::copy(view.shape, tensor.shape);
     result->tensors.push_back(tensor);
   }
@@ -88,9 +89,28 @@ int lnx_session_next(lnx_session *session, const int32_t *tokens, int64_t count,
   return 0;
 }
 
+int lnx_session_sample(lnx_session *session, const int32_t *prompt, int64_t length,
+                       double temperature, int64_t top_k, uint64_t seed, int32_t *sampled,
+                       int64_t count, char *error, size_t size) {
+  const auto result =
+      session->session.sample({prompt, size_t(std::max<int64_t>(length, 0))}, count,
+                              {.temperature = temperature, .topK = top_k, .seed = seed});
+  if (!result)
+    return report(result.error(), error, size);
+  std::ranges::copy(*result, sampled);
+  return 0;
+}
+
 int64_t lnx_session_parameters(lnx_session *session, const lnx_tensor **tensors) {
   *tensors = session->tensors.data();
   return int64_t(session->tensors.size());
+}
+
+const lnx_tensor *lnx_session_parameter(const lnx_session *session, const char *name) {
+  for (const lnx_tensor &tensor : session->tensors)
+    if (std::strcmp(tensor.name, name) == 0)
+      return &tensor;
+  return nullptr;
 }
 
 int lnx_session_save(const lnx_session *session, const char *path, char *error, size_t size) {

@@ -17,6 +17,7 @@ constexpr const char *stepsKey = "lnx.steps";
 struct Part {
   std::string name;
   const std::vector<int64_t> *shape;
+  Dtype type;
   std::span<float> numbers;
   bool isMoment;
 };
@@ -24,9 +25,9 @@ struct Part {
 std::vector<Part> partsOf(const std::vector<ParameterView> &parameters) {
   std::vector<Part> parts;
   for (const ParameterView &parameter : parameters) {
-    parts.push_back({parameter.name, &parameter.shape, parameter.value, false});
-    parts.push_back({"m/" + parameter.name, &parameter.shape, parameter.m, true});
-    parts.push_back({"v/" + parameter.name, &parameter.shape, parameter.v, true});
+    parts.push_back({parameter.name, &parameter.shape, parameter.dtype, parameter.value, false});
+    parts.push_back({"m/" + parameter.name, &parameter.shape, parameter.dtype, parameter.m, true});
+    parts.push_back({"v/" + parameter.name, &parameter.shape, parameter.dtype, parameter.v, true});
   }
   return parts;
 }
@@ -39,9 +40,9 @@ std::string shapeText(const std::vector<int64_t> &shape) {
 std::string check(const Part &part, const NamedTensor *tensor) {
   if (!tensor)
     return part.isMoment ? "" : fmt::format("it has no '{}'", part.name);
-  if (tensor->type != "F32" || tensor->shape != *part.shape)
-    return fmt::format("its '{}' is {} {}, the model's is F32 {}", part.name, tensor->type,
-                       shapeText(tensor->shape), shapeText(*part.shape));
+  if (tensor->type != part.type || tensor->shape != *part.shape)
+    return fmt::format("its '{}' is {} {}, the model's is {} {}", part.name, nameOf(tensor->type),
+                       shapeText(tensor->shape), nameOf(part.type), shapeText(*part.shape));
   return "";
 }
 } // namespace
@@ -52,7 +53,7 @@ std::optional<Error> Session::save(const std::string &path) const {
   for (const Part &part : partsOf(parameters))
     tensors.push_back(
         {part.name,
-         "F32",
+         part.type,
          *part.shape,
          {reinterpret_cast<const char *>(part.numbers.data()), part.numbers.size_bytes()}});
   return writeSafetensors(path, tensors, {{"format", "pt"}, {stepsKey, std::to_string(steps())}});

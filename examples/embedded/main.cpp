@@ -55,8 +55,11 @@ int main() {
     if (step % 10 == 0)
       std::printf("step %d loss %.3f\n", step, *loss);
   }
-  for (const ParameterView &parameter : session->parameters())
-    if (parameter.name == "1.rms.g")
-      std::printf("%s starts with %.3f\n", parameter.name.c_str(), double(parameter.value[0]));
+  if (const Result<ParameterView> gain = session->parameter("1.rms.g"))
+    std::printf("1.rms.g: %lld of %s, the first is %.3f\n", (long long)gain->shape[0],
+                nameOf(gain->dtype).data(), double(gain->value[0]));
+  const std::vector<int32_t> prompt = {0};
+  if (const Result<std::vector<int32_t>> next = session->sample(prompt, 3, {.temperature = 0}))
+    std::printf("after 0: %d %d %d\n", (*next)[0], (*next)[1], (*next)[2]);
   return session->save("mine.safetensors") ? 1 : 0;
 }

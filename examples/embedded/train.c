@@ -37,6 +37,10 @@ int main(int argc, char **argv) {
   const lnx_tensor *tensors = NULL;
   int64_t count = lnx_session_parameters(session, &tensors);
   printf("%lld parameters, the first is '%s'\n", (long long)count, tensors[0].name);
+  int32_t next[3];
+  if (lnx_session_sample(session, tokens, 1, 0, 0, 1, next, 3, error, sizeof error))
+    return fail(error);
+  printf("after %d: %d %d %d\n", tokens[0], next[0], next[1], next[2]);
   if (lnx_session_save(session, "trained.safetensors", error, sizeof error))
     return fail(error);
   puts("saved");

@@ -192,17 +192,17 @@ std::optional<Error> generate(Session &session, const Tokenizer &tokenizer,
     return Error{fmt::format("the tokenizer has {} tokens, the model only {}",
                              tokenizer.vocabulary(), session.program()->vocabulary)};
   write(choice.prompt);
-  Sampler sampler(session, {.temperature = choice.temperature,
-                            .topK = choice.topK,
-                            .seed = choice.seed,
-                            .window = window,
-                            .vocabulary = tokenizer.vocabulary()});
-  for (int64_t i = 0; i < choice.tokens; ++i) {
-    Result<int32_t> id = sampler.next(*ids);
-    if (!id)
-      return id.error();
-    ids->push_back(*id);
-    Result<std::string> text = tokenizer.decode(std::span(ids->data() + ids->size() - 1, 1));
+  SampleOptions options = {.temperature = choice.temperature,
+                           .topK = choice.topK,
+                           .seed = choice.seed,
+                           .window = window,
+                           .vocabulary = tokenizer.vocabulary()};
+  for (; options.drawn < choice.tokens; ++options.drawn) {
+    Result<std::vector<int32_t>> drawn = session.sample(*ids, 1, options);
+    if (!drawn)
+      return drawn.error();
+    ids->push_back(drawn->front());
+    Result<std::string> text = tokenizer.decode(*drawn);
     if (!text)
       return text.error();
     write(*text);

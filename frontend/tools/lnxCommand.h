@@ -3,7 +3,6 @@
 #pragma once
 
 #include "lnx/runtime.h"
-#include "lnx/train/sampler.h"
 #include "lnx/train/tokens.h"
 
 #include <CLI/CLI.hpp>

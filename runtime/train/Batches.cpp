@@ -1,7 +1,7 @@
 // Batches.cpp: a keyed permutation of the windows of each epoch.
 // Relies on CounterRandom.h; nothing is remembered between draws.
 #include "lnx/train/batches.h"
-#include "runtime/train/CounterRandom.h"
+#include "runtime/CounterRandom.h"
 
 #include <algorithm>
 #include <bit>

@@ -102,6 +102,19 @@ TEST(Embedding, SaveAndLoad) {
   std::filesystem::remove(path);
 }
 
+// A model that has learned its cycle goes on with it.
+TEST(Embedding, Samples) {
+  const Result<Model> model = small("peri_ln");
+  ASSERT_TRUE(model) << model.error().message;
+  Result<Session> session = Session::create(*model, {.device = "cpu", .batch = 2, .time = 8});
+  ASSERT_TRUE(session) << session.error().message;
+  train(*session, 100);
+  const Tokens tokens;
+  const auto sampled = session->sample(std::span(tokens.ids).first(3), 5, {.temperature = 0});
+  ASSERT_TRUE(sampled) << sampled.error().message;
+  EXPECT_EQ(*sampled, std::vector(tokens.ids.begin() + 3, tokens.ids.begin() + 8));
+}
+
 // A file of another model changes nothing.
 TEST(Embedding, RefusesTheFileOfAnotherModel) {
   const std::string path = temporary(".other");

@@ -10,14 +10,13 @@ SESSION = PROGRAM + " Result<Session> opened = Session::create(*program, {.batch
                     "if (!opened) return opened.error(); Session &session = *opened;"
 GIVEN = {
     "result.h": 'const std::string path = "model.so"; const auto run = [](const Program &) {};',
-    "runtime.h": TOKENS,
+    "runtime.h": TOKENS + " std::vector<int32_t> prompt = {1};",
     "session.h": "int32_t tokens[4 * 32] = {0}, targets[4 * 32] = {0};",
     "train/batches.h": 'Result<Split> data = openSplit({.path = "bible.txt"}, *byteTokenizer()); const Tokens &tokens = '
                        "data->training; int64_t step = 1, sequence = 0; std::vector<int32_t> ids(128), targets(128);",
     "train/metrics.h": "StepReport report;",
     "train/progress.h": "StepReport report; report.step = report.steps = 1;",
     "train/run.h": 'StepReport report; const std::string json = "{}";',
-    "train/sampler.h": SESSION + " std::vector<int32_t> ids = {1, 2};",
     "train/trainer.h": 'struct Silent : TrainObserver { void onStep(const StepReport &) override {} } observer; ' + SESSION +
                        ' Result<Split> data = openSplit({.path = "small.bin"}, *byteTokenizer()); TrainOptions options; '
                        "options.steps = 2; options.time = 32;",

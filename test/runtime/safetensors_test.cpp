@@ -41,9 +41,9 @@ std::string reason(const std::string &header, size_t bytes) {
 TEST(Safetensors, RoundTrip) {
   const float numbers[] = {1, 2.5f, -3, 4, 5, 6};
   const std::string_view bytes(reinterpret_cast<const char *>(numbers), sizeof numbers);
-  const std::vector<NamedTensor> tensors = {{"b.W", "F32", {2, 3}, bytes},
-                                            {"a", "F32", {}, bytes.substr(0, 4)},
-                                            {"none", "I8", {0, 7}, {}}};
+  const std::vector<NamedTensor> tensors = {{"b.W", Dtype::f32, {2, 3}, bytes},
+                                            {"a", Dtype::f32, {}, bytes.substr(0, 4)},
+                                            {"none", Dtype::i8, {0, 7}, {}}};
   const std::string path = temporary(".round");
   ASSERT_FALSE(writeSafetensors(path, tensors, {{"format", "pt"}, {"key", "quote \" and \n"}}));
   const Result<Safetensors> file = Safetensors::read(path);
@@ -51,6 +51,7 @@ TEST(Safetensors, RoundTrip) {
   ASSERT_EQ(file->tensors().size(), 3u);
   for (size_t i = 0; i < tensors.size(); ++i) {
     EXPECT_EQ(file->tensors()[i].name, tensors[i].name);
+    EXPECT_EQ(file->tensors()[i].type, tensors[i].type);
     EXPECT_EQ(file->tensors()[i].shape, tensors[i].shape);
     EXPECT_EQ(file->tensors()[i].bytes, tensors[i].bytes);
   }

@@ -92,7 +92,7 @@ Result<Session> makeSession(const SessionOptions &options,
   return Session::create(Program::fromMemory(program.get(), program), options);
 }
 
-constexpr SessionOptions small = {.batch = 2, .time = 5, .threads = 2, .seed = 11};
+const SessionOptions small = {.batch = 2, .time = 5, .threads = 2, .seed = 11};
 
 // Two sequences of five tokens.
 struct Ids {
@@ -196,6 +196,9 @@ TEST(Session, RefusesImpossibleOptions) {
             "time 9 exceeds the model's context 8");
   EXPECT_EQ(messageOf(makeSession({.batch = 1, .time = 1, .threads = -1})),
             "cannot use -1 threads, the limit is 1024");
+  const auto elsewhere = makeSession({.device = "cuda", .batch = 1, .time = 1});
+  EXPECT_EQ(messageOf(elsewhere), "there is no device 'cuda', only 'cpu'");
+  EXPECT_EQ(elsewhere.error().exit, Exit::device);
   auto unbounded = makeSession({.batch = int64_t{1} << 40, .time = 8});
   ASSERT_FALSE(unbounded);
   EXPECT_EQ(unbounded.error().exit, Exit::io);

@@ -14,10 +14,10 @@
 
 #include "lnx/builtins.h"
 #include "lnx/def.h"
+#include "lnx/dtype.h"
 #include "lnx/expr.h"
 #include "lnx/model.h"
 #include "lnx/result.h"
 #include "lnx/runtime.h"
-#include "lnx/train/sampler.h"
 
 #endif

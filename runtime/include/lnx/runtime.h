@@ -4,6 +4,7 @@
 //   Result<Session> session = Session::create(*program, {.batch = 8, .time = 128});
 //   Result<double> loss = session->gradient({tokens, targets, 8, 128});
 //   Result<UpdateReport> report = session->update({.rate = 1e-3f});
+//   Result<std::vector<int32_t>> text = session->sample(prompt, 20, {.temperature = 0.8});
 //
 // Sees no LLVM. Nothing is thrown; what can fail returns a Result that says why. From C, this is
 // session.h.
@@ -15,6 +16,7 @@
 #ifdef __cplusplus
 
 #include "lnx/abi.h"
+#include "lnx/dtype.h"
 #include "lnx/result.h"
 
 #include <cstddef>
@@ -46,10 +48,11 @@ private:
 };
 
 struct SessionOptions {
-  int64_t batch = 1; // sequences per micro-batch
-  int64_t time = 1;  // tokens per sequence, at most the program's context
-  int threads = 0;   // 0: as many as the machine has; never changes a result
-  uint64_t seed = 1; // of the initial parameters
+  std::string device = "cpu"; // the only one so far
+  int64_t batch = 1;          // sequences per micro-batch
+  int64_t time = 1;           // tokens per sequence, at most the program's context
+  int threads = 0;            // 0: as many as the machine has; never changes a result
+  uint64_t seed = 1;          // of the initial parameters
 };
 
 enum class Optimizer { adamw, adam, sgd };
@@ -74,7 +77,18 @@ struct UpdateReport {
 struct ParameterView {
   std::string name;                       // full path, "7.attn.q.W"
   std::vector<int64_t> shape;             // of this layer
+  Dtype dtype = Dtype::f32;               // of the numbers behind the spans; the only one so far
   std::span<float> value, gradient, m, v; // row major, the product of `shape` long
+};
+
+// How tokens are drawn from softmax(logits / temperature).
+struct SampleOptions {
+  double temperature = 1; // 0: always the most likely token
+  int64_t topK = 0;       // only the k most likely tokens; 0: all
+  uint64_t seed = 1;
+  int64_t drawn = 0;      // draws of this seed already used, to go on with a text
+  int64_t window = 0;     // tokens that the model sees; 0: the `time` of the session
+  int64_t vocabulary = 0; // only ids below it; 0: all the model has
 };
 
 // How large a residual stream is after one layer, over all rows and features of a micro-batch.
@@ -133,9 +147,17 @@ public:
   // Logits [vocabulary] after the last of `tokens`; valid until the next call. Errors as of
   // `gradient`.
   Result<std::span<const float>> next(std::span<const int32_t> tokens);
+  // The `count` tokens that follow `prompt`, each drawn after those before it; of a longer text the
+  // model sees the last `window` tokens. The same prompt, options and parameters give the same
+  // tokens, at once or in pieces (`drawn`). Errors: an empty prompt, a temperature that is negative
+  // or not finite, logits of which none is finite (Exit::unstable), and as of `gradient`.
+  Result<std::vector<int32_t>> sample(std::span<const int32_t> prompt, int64_t count,
+                                      const SampleOptions &options = {});
 
   // Each parameter of each layer; the views stay valid as long as the session.
   std::vector<ParameterView> parameters();
+  // The one called "7.attn.q.W". Errors: no parameter has this name.
+  Result<ParameterView> parameter(std::string_view name);
   // Updates made so far; setSteps goes on from another count, for the bias correction of Adam.
   int64_t steps() const;
   void setSteps(int64_t steps);
@@ -158,6 +180,7 @@ public:
 private:
   struct State;
   explicit Session(std::unique_ptr<State> state);
+  int64_t reach() const; // `time` of the options
   std::unique_ptr<State> state;
 };
 

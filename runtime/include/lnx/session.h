@@ -24,6 +24,9 @@ extern "C" {
 
 typedef struct lnx_session lnx_session;
 
+/* How numbers are stored; the other values are those of Dtype in dtype.h. */
+enum { LNX_F32 = 0, LNX_BF16 = 1 };
+
 /* One layer of one parameter; everything lives as long as the session. */
 typedef struct lnx_tensor {
   const char *name; /* "7.attn.q.W" */
@@ -31,7 +34,7 @@ typedef struct lnx_tensor {
   float *gradient;
   int64_t shape[4];
   int32_t rank;
-  int32_t reserved;
+  int32_t dtype; /* LNX_F32: the only one so far */
 } lnx_tensor;
 
 /* Opens a model.so and reserves memory for batch sequences of `time` tokens; threads 0: as many as
@@ -52,8 +55,16 @@ int lnx_session_evaluate(lnx_session *session, const int32_t *tokens, const int3
 int lnx_session_next(lnx_session *session, const int32_t *tokens, int64_t count,
                      const float **logits, int64_t *vocabulary, char *error, size_t size);
 
-/* The parameters, in the order of the program. */
+/* Writes the `count` tokens that follow `prompt` [length] to `sampled` [count]. temperature 0:
+ * always the most likely token; top_k 0: all may be drawn. The same seed gives the same tokens. */
+int lnx_session_sample(lnx_session *session, const int32_t *prompt, int64_t length,
+                       double temperature, int64_t top_k, uint64_t seed, int32_t *sampled,
+                       int64_t count, char *error, size_t size);
+
+/* The parameters, in the order of the program; how many. */
 int64_t lnx_session_parameters(lnx_session *session, const lnx_tensor **tensors);
+/* The one called "7.attn.q.W"; null where none is. */
+const lnx_tensor *lnx_session_parameter(const lnx_session *session, const char *name);
 /* Parameters, moments and steps as one safetensors file. */
 int lnx_session_save(const lnx_session *session, const char *path, char *error, size_t size);
 int lnx_session_load(lnx_session *session, const char *path, char *error, size_t size);

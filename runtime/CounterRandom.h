@@ -1,7 +1,7 @@
 // CounterRandom.h: random numbers as a function of a key and a counter.
 // No state, so any draw can be made again.
-#ifndef LNX_TRAIN_COUNTERRANDOM_H
-#define LNX_TRAIN_COUNTERRANDOM_H
+#ifndef LNX_RUNTIME_COUNTERRANDOM_H
+#define LNX_RUNTIME_COUNTERRANDOM_H
 
 #include <cstdint>
 
