@@ -15,20 +15,18 @@ namespace stable = mlir::lnx::stability;
 
 namespace {
 
-constexpr int64_t width = 256, depth = 4, tokens = 32;
+// The smallest width whose tolerances hold for one seed, and the only ones for the cosine (S106).
+constexpr int64_t width = 768, depth = 4;
+// As in 6.5: averages over fewer tokens depend on which of them attention happens to prefer; with
+// 32 the cosine of four cases missed by up to .07.
+constexpr int64_t tokens = 128;
 // Gradients of different tokens at the logits have cosine -1/V: far more ids than tokens.
 constexpr int64_t vocabulary = 2048;
-// One seed of a width below 768 is not held to anything (S106).
-constexpr int seeds = 4;
-
-// Predicted over measured, mean of 4 seeds at widths 256..512 (S106): what is left of a mean over
-// random networks, and of terms of order 1/width. Measured here: q .97..1.05, |g|^2 .96..1.35,
-// |dL/dW| .92..1.19. The cosine moves most from seed to seed, by .1 for Xavier weights: measured
-// within .067, so twice the .04 that S106 has for widths from 768.
-constexpr double lowQ = .85, highQ = 1.18;
-constexpr double nearRho = .08;
-constexpr double lowG = .6, highG = 1.6; // of mean squares
-constexpr double lowWeight = .75, highWeight = 1.35;
+// Predicted over measured, one seed at widths from 768 (S106).
+constexpr double lowQ = .90, highQ = 1.12;
+constexpr double nearRho = .04;
+constexpr double lowG = .70, highG = 1.35; // of mean squares
+constexpr double lowWeight = .80, highWeight = 1.28;
 
 struct Case {
   const char *name;
@@ -56,6 +54,8 @@ const Case cases[] = {
     {"peri_glu", "peri_ln(x, l, depth, heads, ff = glu)", "1", xavierInit},
     {"parallel", "parallel(x, l, depth, heads)", "0.5", gpt2Init},
     {"qk_norm", "normed(x, l, depth, heads)", "1", xavierInit},
+    // A row of section 7 that differs: docs/decisions/0009.
+    {"gemma2", "gemma2(x, l, depth, heads)", "1", xavierInit},
 };
 
 /// The plain model, one that returns zeros through a readout of every stream, and one that adds
@@ -70,6 +70,9 @@ std::string textOf(const Case &one, const std::string &first, const std::string 
          "def normed(x, l, depth, heads) {\n  x <- x + attn(layernorm(x), heads, qk_norm = "
          "rmsnorm)\n"
          "  x <- x + mlp(layernorm(x), act = relu)\n  return x\n}\n"
+         "def gemma2(x, l, depth, heads) {\n"
+         "  x <- x + rmsnorm(attn(rmsnorm(x, offset = 1), heads, softcap = 50), offset = 1)\n"
+         "  x <- x + rmsnorm(glu(rmsnorm(x, offset = 1)), offset = 1)\n  return x\n}\n"
          "model m(context = " +
          std::to_string(tokens) + ", width = " + std::to_string(width) +
          ", heads = 4, depth = " + std::to_string(depth) + ", " + one.init + ") {\n  param E : [" +
@@ -91,7 +94,7 @@ Ids distinctIds() {
   return ids;
 }
 
-/// Means over seeds; entry l is the stream after l layers, or layer l + 1 of weights.
+/// Entry l is the stream after l layers, or layer l + 1 of weights.
 struct Measured {
   std::vector<double> q = std::vector<double>(depth + 1), offDiagonal = q, gradient = q;
   std::vector<double> weightIn[2], weightOut[2]; ///< squares: attention, feed-forward
@@ -135,8 +138,8 @@ void measureStreams(Session &session, const Ids &ids, Measured &measured) {
       all += sum * sum;
     }
     double n = tokens;
-    measured.q[layer] += own / n / width / seeds;
-    measured.offDiagonal[layer] += (all - own) / (n * (n - 1)) / width / seeds;
+    measured.q[layer] += own / n / width;
+    measured.offDiagonal[layer] += (all - own) / (n * (n - 1)) / width;
   }
 }
 
@@ -145,7 +148,7 @@ void measureGradients(Session &session, const Ids &ids, Measured &measured) {
   for (int64_t layer = 0; layer <= depth; ++layer) {
     std::optional<ParameterView> shift = find(session, layer, "T");
     ASSERT_TRUE(shift) << layer;
-    measured.gradient[layer] += squares(shift->gradient) / tokens / width / seeds;
+    measured.gradient[layer] += squares(shift->gradient) / tokens / width;
   }
   for (int kind : {0, 1}) {
     measured.weightIn[kind].resize(depth);
@@ -155,7 +158,7 @@ void measureGradients(Session &session, const Ids &ids, Measured &measured) {
     auto add = [&](std::vector<double> &sums, std::initializer_list<const char *> names) {
       for (const char *name : names)
         if (std::optional<ParameterView> weight = find(session, layer, name)) {
-          sums[layer - 1] += squares(weight->gradient) / seeds;
+          sums[layer - 1] += squares(weight->gradient);
           return;
         }
       ADD_FAILURE() << "no " << *names.begin() << " in layer " << layer;
@@ -173,13 +176,11 @@ Measured measure(const Case &one) {
   Model streams(textOf(one, "y = readout(x)", "y <- y + readout(x)", "return y"));
   Model gradients(textOf(one, "x <- shift(x)", "x <- shift(x)", head));
   Program forwardProgram = streams.compile(), backwardProgram = gradients.compile();
-  for (int seed = 1; seed <= seeds; ++seed) {
-    SessionOptions options{.batch = 1, .time = tokens, .threads = 1, .seed = uint64_t(seed)};
-    Session forward = makeSession(forwardProgram, options);
-    measureStreams(forward, ids, measured);
-    Session backward = makeSession(backwardProgram, options);
-    measureGradients(backward, ids, measured);
-  }
+  SessionOptions options{.batch = 1, .time = tokens, .threads = 1, .seed = 1};
+  Session forward = makeSession(forwardProgram, options);
+  measureStreams(forward, ids, measured);
+  Session backward = makeSession(backwardProgram, options);
+  measureGradients(backward, ids, measured);
   return measured;
 }
 
