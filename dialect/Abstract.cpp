@@ -47,7 +47,7 @@ static void mapDegrees(Abstract &x, function_ref<Degree(Degree)> f) {
 
 Abstract Abstract::number(Series value) {
   Abstract x;
-  Series size = value.map([](double v) { return std::abs(v); });
+  Series size = abs(value);
   x.whole = x.part = x.across = x.peak = Bound::constant(size);
   x.partSize = 1;
   x.initial = value;
@@ -183,8 +183,7 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
   double root = std::sqrt(double(countOf(type)));
   result.whole = better(result.whole, Series(root) * (x.whole * y.whole));
   result.partSize = x.partSize;
-  if (llvm::all_of(x.low.values, [](double v) { return v >= 0; }) &&
-      llvm::all_of(y.low.values, [](double v) { return v >= 0; }))
+  if (x.low.isNonNegative() && y.low.isNonNegative())
     result.low = x.low * y.low;
   mergeDegrees(result, x, y, productOfDegrees);
   bool isZero =
@@ -202,7 +201,7 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
       result.inputScale = value->inputScale;
       if (!factor->isFixed)
         continue;
-      Series size = factor->initial.map([](double v) { return std::abs(v); });
+      Series size = abs(factor->initial);
       for (Branch &branch : result.branches)
         branch.scale = branch.scale * size;
       result.inputScale = value->inputScale * size;
@@ -222,12 +221,12 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
 
 Abstract lnx::quotientOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type type) {
   Abstract inverse = join({y});
-  bool isPositive = llvm::all_of(y.low.values, [](double v) { return v > 0; });
+  bool isPositive = y.low.isPositive();
   if (y.isNumber)
-    inverse = Abstract::number(y.low.map([](double v) { return v == 0 ? infinity : 1 / v; }));
+    inverse = Abstract::number(reciprocal(y.low));
   else if (isPositive) {
     inverse.whole = inverse.part = inverse.across = inverse.peak =
-        Bound::constant(y.low.map([](double v) { return 1 / v; }));
+        Bound::constant(reciprocal(y.low));
     inverse.partSize = lastOf(yType);
     inverse.low = 0.0;
     inverse.carriers.clear();
@@ -242,8 +241,8 @@ Abstract lnx::quotientOf(const Abstract &x, Type xType, const Abstract &y, Type 
 
 Abstract lnx::negated(const Abstract &x) {
   Abstract result = x;
-  result.low = x.isNumber ? x.low.map(std::negate<double>()) : Series(-infinity);
-  result.initial = x.initial.map(std::negate<double>());
+  result.low = x.isNumber ? ::mlir::lnx::negated(x.low) : Series(-infinity);
+  result.initial = ::mlir::lnx::negated(x.initial);
   result.isFresh = result.isStream = false;
   result.norm = Abstract::Norm::none;
   return result;

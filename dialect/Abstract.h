@@ -4,39 +4,13 @@
 #ifndef LNX_DIALECT_ABSTRACT_H
 #define LNX_DIALECT_ABSTRACT_H
 
+#include "dialect/Series.h"
 #include "mlir/IR/Value.h"
-#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
-#include <limits>
 #include <optional>
 #include <vector>
 
 namespace mlir::lnx {
-
-/// A number for each layer of a repeat, or one number for all of them.
-struct Series {
-  llvm::SmallVector<double, 1> values = {0};
-
-  Series() = default;
-  Series(double value) : values{value} {}
-  explicit Series(llvm::ArrayRef<double> values) : values(values) {}
-  static Series top() { return std::numeric_limits<double>::infinity(); }
-
-  double operator[](size_t layer) const { return values.size() == 1 ? values[0] : values[layer]; }
-  bool isUniform() const { return values.size() == 1; }
-  bool isAll(double value) const;
-  bool isZero() const { return isAll(0); }
-  bool isFinite() const;
-  double largest() const;
-  Series map(llvm::function_ref<double(double)> f) const;
-  static Series zip(const Series &x, const Series &y, llvm::function_ref<double(double, double)> f);
-};
-Series operator+(const Series &x, const Series &y);
-/// Nothing times anything is nothing, even times infinity.
-Series operator*(const Series &x, const Series &y);
-Series operator/(const Series &x, const Series &y);
-Series smaller(const Series &x, const Series &y);
-Series larger(const Series &x, const Series &y);
 
 /// a r + b + c r^2 for the size r of the stream; infinite where nothing is known.
 struct Bound {

@@ -1,56 +1,10 @@
-// Bounds.cpp: arithmetic of series, bounds and degrees of homogeneity, the numbers of Abstract.h.
+// Bounds.cpp: arithmetic of bounds and degrees of homogeneity, the numbers of Abstract.h.
 // Every operation keeps an upper bound an upper bound.
 #include "dialect/Abstract.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::lnx;
-
-//===-- series ---------------------------------------------------------------===//
-
-bool Series::isAll(double value) const {
-  return llvm::all_of(values, [&](double entry) { return entry == value; });
-}
-bool Series::isFinite() const {
-  return llvm::all_of(values, [](double value) { return std::isfinite(value); });
-}
-double Series::largest() const { return *llvm::max_element(values); }
-
-Series Series::map(function_ref<double(double)> f) const {
-  Series result = *this;
-  for (double &value : result.values)
-    value = f(value);
-  return result;
-}
-
-Series Series::zip(const Series &x, const Series &y, function_ref<double(double, double)> f) {
-  Series result = x.isUniform() ? y : x;
-  for (size_t i = 0; i < result.values.size(); ++i)
-    result.values[i] = f(x[i], y[i]);
-  return result;
-}
-
-Series lnx::operator+(const Series &x, const Series &y) {
-  if (y.isUniform() && y.values[0] == 0)
-    return x;
-  if (x.isUniform() && x.values[0] == 0)
-    return y;
-  return Series::zip(x, y, std::plus<double>());
-}
-Series lnx::operator*(const Series &x, const Series &y) {
-  if ((x.isUniform() && x.values[0] == 0) || (y.isUniform() && y.values[0] == 0))
-    return 0.0;
-  return Series::zip(x, y, [](double a, double b) { return a == 0 || b == 0 ? 0 : a * b; });
-}
-Series lnx::operator/(const Series &x, const Series &y) {
-  return Series::zip(x, y, [](double a, double b) { return a / b; });
-}
-Series lnx::smaller(const Series &x, const Series &y) {
-  return Series::zip(x, y, [](double a, double b) { return std::min(a, b); });
-}
-Series lnx::larger(const Series &x, const Series &y) {
-  return Series::zip(x, y, [](double a, double b) { return std::max(a, b); });
-}
 
 //===-- bounds ---------------------------------------------------------------===//
 

@@ -207,7 +207,7 @@ bool Analysis::runIdiom(Operation &op) {
   }
   if (std::optional<Value> e = matchAveraging(value)) {
     const Abstract &x = getStream(*e);
-    if (llvm::all_of(x.low.values, [](double v) { return v >= 0; })) {
+    if (x.low.isNonNegative()) {
       values[value] = averagingWeights(x);
       return true;
     }
@@ -215,9 +215,8 @@ bool Analysis::runIdiom(Operation &op) {
   if (std::optional<Mixing> mixing = matchMixing(value)) {
     Abstract weights = get(mixing->weights);
     ArrayRef<int64_t> features = getFeatures(mixing->weights.getType());
-    weights.rowSum = smaller(weights.rowSum, weights.peak.b.map([&](double v) {
-      return v * static_cast<double>(features.back());
-    }));
+    weights.rowSum =
+        smaller(weights.rowSum, Series(static_cast<double>(features.back())) * weights.peak.b);
     values[value] = mixed(weights, getStream(mixing->streams), mixing->streams.getType());
     return true;
   }

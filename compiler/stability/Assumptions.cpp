@@ -59,8 +59,8 @@ static LogicalResult checkOne(const Assumption &assumption) {
   if (assumption.form == "doubly_stochastic")
     return success();
   auto op = const_cast<Assumption &>(assumption).op;
-  for (double value : assumption.bound.values)
-    if (!std::isfinite(value) || value < 0)
+  for (size_t i = 0; i < assumption.bound.size(); ++i)
+    if (double value = assumption.bound[i]; !std::isfinite(value) || value < 0)
       return op.emitError("'") << assumption.form << "' is bounded by " << print(value)
                                << ", not a number from 0 on";
   bool wantsLower = assumption.form == "x0.std" || assumption.form == "std";
@@ -106,8 +106,7 @@ std::optional<double> Assumptions::number(StringRef form, uint64_t &grounds) con
   std::optional<double> best;
   for (size_t i = 0; i < list.size(); ++i)
     if (list[i].form == form) {
-      double value = list[i].isLower ? -(list[i].bound.map(std::negate<double>()).largest())
-                                     : list[i].bound.largest();
+      double value = list[i].isLower ? list[i].bound.smallest() : list[i].bound.largest();
       if (!best || (list[i].isLower ? value > *best : value < *best)) {
         best = value;
         grounds |= uint64_t(1) << std::min<size_t>(i, 63);
@@ -166,8 +165,7 @@ static Series inLayer(const Assumption &one, ParamOp op) {
   return Series(values);
 }
 
-std::optional<double> Assumptions::boundOn(const Assumption &one, ParamOp op,
-                                           int64_t layer) const {
+std::optional<double> Assumptions::boundOn(const Assumption &one, ParamOp op, int64_t layer) const {
   if (one.path.empty() || !matches(one, op))
     return std::nullopt;
   int64_t number = 0;
@@ -181,7 +179,7 @@ void Assumptions::tighten(Series &bound, const Assumption &one, uint64_t bit, Ab
                           ParamOp op) const {
   Series declared = inLayer(one, op);
   Series tighter = smaller(bound, declared);
-  if (tighter.values == bound.values)
+  if (tighter == bound)
     return;
   bound = tighter;
   x.grounds |= bit;
@@ -205,14 +203,13 @@ static double largestInitial(InitAttr init) {
 // A typical entry, signed where all are alike, and the variance of one.
 static Series typicalInitial(InitAttr init, Series &variance) {
   Series a(init.getA().asArrayRef()), b(init.getB().asArrayRef());
-  auto square = [](double v) { return v * v; };
   if (init.getKind() == "normal")
-    variance = a.map(square);
+    variance = a * a;
   else if (init.getKind() == "uniform")
-    variance = Series::zip(a, b, [](double x, double y) { return (y - x) * (y - x) / 12; });
+    variance = Series(1.0 / 12) * ((b + negated(a)) * (b + negated(a)));
   if (init.getKind() == "const" || init.getKind() == "identity")
     return a;
-  return variance.map([](double v) { return std::sqrt(v); });
+  return sqrt(variance);
 }
 
 static double argument(AssumeOp op, StringRef name, double otherwise) {
@@ -284,16 +281,16 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
       applyOptimizer(*one, op, x, peak);
       x.grounds |= uint64_t(1) << std::min<size_t>(one - list.data(), 63);
     }
-  x.frobenius = smaller(x.frobenius, peak.map([&](double v) { return v * std::sqrt(size); }));
+  x.frobenius = smaller(x.frobenius, Series(std::sqrt(size)) * peak);
   if (rank == 2)
-    x.frobenius = smaller(x.frobenius, x.spectral.map([&](double v) {
-      return v * std::sqrt(double(std::min(type.getDimSize(0), type.getDimSize(1))));
-    }));
+    x.frobenius = smaller(
+        x.frobenius,
+        Series(std::sqrt(double(std::min(type.getDimSize(0), type.getDimSize(1))))) * x.spectral);
   peak = smaller(peak, x.frobenius);
   peak = smaller(peak, x.spectral);
   x.spectral = smaller(x.spectral, x.frobenius);
   x.peak = Bound::constant(peak);
-  x.whole = Bound::constant(x.frobenius.map([&](double v) { return v / std::sqrt(size); }));
+  x.whole = Bound::constant(Series(1 / std::sqrt(size)) * x.frobenius);
   x.part = x.peak;
   x.across = x.whole;
   if (rank <= 1)
@@ -313,7 +310,7 @@ void Assumptions::applyGain(Abstract &gain, Operation *place) const {
     if (list[i].form != "norm.gain" || !op->getParentOp()->isProperAncestor(place))
       continue;
     Series tighter = smaller(gain.peak.b, list[i].bound);
-    if (gain.peak.isConstant() && tighter.values == gain.peak.b.values)
+    if (gain.peak.isConstant() && tighter == gain.peak.b)
       continue;
     gain.peak = Bound::constant(tighter);
     gain.whole = better(gain.whole, gain.peak);

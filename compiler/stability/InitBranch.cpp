@@ -25,7 +25,7 @@ bool StepReader::readUpdate(Value value, Series dt) {
       obstacle.text.empty() ? scaledCore(value, stream, obstacle) : std::nullopt;
   if (!scaled)
     return false;
-  if (norm && !scaled->factor.map([](double v) { return std::abs(v); }).isAll(1))
+  if (norm && !(abs(scaled->factor) == Series(1.0)))
     hazards.push_back({"a number inside a norm changes nothing (S10)", value.getLoc()});
   std::optional<Projection> projection = matchProjection(scaled->core);
   if (!projection || projection->fanOut != width)

@@ -19,7 +19,7 @@ static std::optional<Series> numberOf(ParamOp op) {
   bool isRandom = init.getKind() == "normal" && !a.isAll(0);
   if (init.getKind() == "uniform") {
     Series b(init.getB().asArrayRef());
-    isRandom = !Series::zip(a, b, [](double x, double y) { return y - x; }).isAll(0);
+    isRandom = !(b + negated(a)).isAll(0);
   }
   if (isRandom || init.getKind() == "identity")
     return std::nullopt;
@@ -109,8 +109,8 @@ std::optional<RandomMatrix> stability::randomMatrix(Value value) {
     return RandomMatrix{0.0, parameter};
   if (init.getKind() != "uniform" || !(a + b).isAll(0))
     return std::nullopt;
-  Series width = Series::zip(a, b, [](double x, double y) { return (y - x) * (y - x) / 12; });
-  return RandomMatrix{square * width, parameter};
+  Series width = b + negated(a);
+  return RandomMatrix{square * (Series(1.0 / 12) * (width * width)), parameter};
 }
 
 //===-- activations ----------------------------------------------------------===//

@@ -26,7 +26,7 @@ void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
     if (!attention.scores.isConstant() && !std::isfinite(r))
       worst = INFINITY;
     else
-      for (size_t i = 0; i < attention.scores.b.values.size(); ++i)
+      for (size_t i = 0; i < attention.scores.b.size(); ++i)
         worst = std::max(worst, attention.scores.at(i, r));
     largest = std::max(largest, worst);
     grounds |= attention.query.grounds | attention.key.grounds;

@@ -8,7 +8,7 @@ using namespace mlir::lnx::stability;
 static std::string print(const Series &series) {
   if (series.isUniform())
     return printNumber(series[0]);
-  return printNumber(series.values.front()) + ".." + printNumber(series.values.back());
+  return printNumber(series[0]) + ".." + printNumber(series[series.size() - 1]);
 }
 
 static std::string printBound(const Bound &bound) {

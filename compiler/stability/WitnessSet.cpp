@@ -185,10 +185,6 @@ static std::optional<std::string> brokenByNorm(const Assumption &one, const Norm
   return std::nullopt;
 }
 
-double stability::smallestOf(const Series &series) {
-  return -series.map(std::negate<double>()).largest();
-}
-
 //===-- embeddings -----------------------------------------------------------===//
 
 std::vector<Value> stability::embeddingsOf(const Analysis &analysis) {

@@ -22,7 +22,6 @@ std::vector<int64_t> layersToLookAt(Value value, WitnessRun &run);
 std::vector<Value> embeddingsOf(const Analysis &analysis);
 /// Largest rms and smallest standard deviation of the rows of [rows x width].
 std::pair<double, double> rmsAndDeviation(const Array &x);
-double smallestOf(const Series &series);
 /// Parameters that a value is made of, all other operands being numbers.
 SmallVector<ParamOp> parametersBehind(Value value);
 

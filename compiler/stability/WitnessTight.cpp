@@ -80,7 +80,7 @@ void Tight::addNorms(std::vector<ParameterValue> &values, ArrayRef<int64_t> toke
     double most = INFINITY;
     for (const Assumption &one : analysis.assumptions.all())
       if (isAbout(one, part))
-        most = std::min(most, smallestOf(one.bound));
+        most = std::min(most, one.bound.smallest());
     if (params.size() != 1 || !std::isfinite(most))
       continue;
     ParamOp op = params.front();

@@ -124,7 +124,7 @@ void WitnessWeights::fitNorms(std::vector<ParameterValue> &values, ArrayRef<int6
       WitnessRun run(analysis.model, values, tokens);
       std::optional<double> is = sizeOf(part, run, 0, one.form == "norm.bias.rms");
       const Fill *fill = run.fillOf(params.front(), 0);
-      double most = smallestOf(one.bound);
+      double most = one.bound.smallest();
       if (!is || !fill || *is <= most)
         continue;
       Array now = materialise(*fill, params.front(), 0);

@@ -318,7 +318,7 @@ std::vector<Abstract> NegOp::transfer(ArrayRef<Abstract> x) { return {negated(x[
 std::vector<Abstract> AbsOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = contracted(x[0], /*isHomogeneous=*/true);
   result.low = 0.0;
-  result.initial = x[0].initial.map([](double v) { return std::abs(v); });
+  result.initial = abs(x[0].initial);
   return {result};
 }
 std::vector<Abstract> SignOp::transfer(ArrayRef<Abstract> x) { return {limited(x[0], 1, -1)}; }
@@ -330,7 +330,7 @@ std::vector<Abstract> ExpOp::transfer(ArrayRef<Abstract> x) {
     return {*number};
   Abstract result = join(x);
   if (x[0].peak.isConstant())
-    result.peak = Bound::constant(x[0].peak.b.map([](double v) { return std::exp(v); }));
+    result.peak = Bound::constant(exp(x[0].peak.b));
   result.whole = result.part = result.across = result.peak;
   result.partSize = 1;
   result.low = 0.0;
@@ -349,23 +349,22 @@ std::vector<Abstract> SqrtOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = join(x);
   Bound one = Bound::constant(1.0);
   auto root = [&](const Bound &bound) {
-    return bound.isConstant() ? Bound::constant(bound.b.map([](double v) { return std::sqrt(v); }))
-                              : bound + one;
+    return bound.isConstant() ? Bound::constant(sqrt(bound.b)) : bound + one;
   };
   result.whole = root(x[0].whole);
   result.part = root(x[0].part);
   result.across = root(x[0].across);
   result.peak = root(x[0].peak);
   result.partSize = x[0].partSize;
-  result.low = x[0].low.map([](double v) { return v > 0 ? std::sqrt(v) : 0; });
+  result.low = sqrt(x[0].low);
   return {result};
 }
 std::vector<Abstract> RsqrtOp::transfer(ArrayRef<Abstract> x) {
   if (std::optional<Abstract> number = numberOf(*this, x))
     return {*number};
   Abstract result = join(x);
-  if (llvm::all_of(x[0].low.values, [](double v) { return v > 0; })) {
-    result.peak = Bound::constant(x[0].low.map([](double v) { return 1 / std::sqrt(v); }));
+  if (x[0].low.isPositive()) {
+    result.peak = Bound::constant(reciprocal(sqrt(x[0].low)));
     result.whole = result.part = result.across = result.peak;
     result.partSize = 1;
     result.carriers.clear();
@@ -386,9 +385,9 @@ std::vector<Abstract> PowOp::transfer(ArrayRef<Abstract> x) {
     return {limited(x[0], 1, 0)};
   bool isWhole = exponent == std::round(exponent);
   if (x[0].peak.isConstant() && exponent > 0)
-    result.peak = Bound::constant(x[0].peak.b.map([&](double v) { return std::pow(v, exponent); }));
-  else if (exponent < 0 && llvm::all_of(x[0].low.values, [](double v) { return v > 0; }))
-    result.peak = Bound::constant(x[0].low.map([&](double v) { return std::pow(v, exponent); }));
+    result.peak = Bound::constant(power(x[0].peak.b, exponent));
+  else if (exponent < 0 && x[0].low.isPositive())
+    result.peak = Bound::constant(power(x[0].low, exponent));
   result.whole = result.part = result.across = result.peak;
   result.partSize = 1;
   if (!isWhole)

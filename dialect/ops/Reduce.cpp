@@ -192,8 +192,7 @@ Abstract lnx::transferReduction(const Abstract &x, Type type, int64_t axis, doub
     result.part = Series(n * factor) * partOf(x, type, result.partSize);
   }
   result.whole = better(Series(n * factor) * x.whole, result.peak);
-  result.low = Series::zip(x.low, 0.0,
-                           [&](double v, double) { return v >= 0 ? n * factor * v : -INFINITY; });
+  result.low = x.low.isNonNegative() ? Series(n * factor) * x.low : Series(-INFINITY);
   result.stream = x.wholeDegree();
   result.degrees = x.degrees;
   return result;

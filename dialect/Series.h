@@ -1,0 +1,71 @@
+// Series.h: a number of the model as the verifier carries it: its values in the layers of this
+// depth, and its schedule, which says what they are at every other depth.
+#ifndef LNX_DIALECT_SERIES_H
+#define LNX_DIALECT_SERIES_H
+
+#include "dialect/Schedule.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <limits>
+#include <memory>
+#include <vector>
+
+namespace mlir::lnx {
+
+/// A number for each layer of a repeat, or one number for all of them. Values are shared and scaled
+/// by a factor: arithmetic with one number costs the same whatever the number of layers.
+class Series {
+public:
+  Series(double value = 0) : factor(value) {}
+  /// A number for each layer. Without a schedule nothing is known of other depths.
+  explicit Series(llvm::ArrayRef<double> values,
+                  std::shared_ptr<const Schedule> schedule = nullptr);
+  static Series top() { return std::numeric_limits<double>::infinity(); }
+
+  double operator[](size_t layer) const { return layers ? factor * (*layers)[layer] : factor; }
+  /// 1 where all layers have one value.
+  size_t size() const { return layers ? layers->size() : 1; }
+  bool isUniform() const { return !layers; }
+  bool isAll(double value) const;
+  bool isZero() const { return isAll(0); }
+  bool isFinite() const;
+  bool isPositive() const;
+  bool isNonNegative() const;
+  double largest() const;
+  double smallest() const;
+  bool operator==(const Series &other) const;
+
+  /// As a function of l and N; a number without one is the same at every depth.
+  Schedule schedule() const;
+  bool hasSchedule() const { return formula != nullptr; }
+  Series with(const Schedule &schedule) const;
+
+  /// Any function of the values: nothing is known of it at other depths unless x is constant.
+  Series map(llvm::function_ref<double(double)> f) const;
+  static Series zip(const Series &x, const Series &y, llvm::function_ref<double(double, double)> f);
+
+private:
+  friend Series operator*(const Series &x, const Series &y);
+  double factor;
+  std::shared_ptr<const std::vector<double>> layers;
+  std::shared_ptr<const Schedule> formula;
+};
+Series operator+(const Series &x, const Series &y);
+/// Nothing times anything is nothing, even times infinity.
+Series operator*(const Series &x, const Series &y);
+Series operator/(const Series &x, const Series &y);
+Series smaller(const Series &x, const Series &y);
+Series larger(const Series &x, const Series &y);
+Series negated(const Series &x);
+Series abs(const Series &x);
+/// 1/x; infinite where x is 0.
+Series reciprocal(const Series &x);
+/// x^exponent, and 0 where x is negative.
+Series power(const Series &x, double exponent);
+/// 0 where x is negative.
+Series sqrt(const Series &x);
+Series exp(const Series &x);
+
+} // namespace mlir::lnx
+
+#endif
