@@ -6,12 +6,9 @@
 
 namespace mlir::lnx {
 
-static const Scalar infinity = Scalar::inexact(std::numeric_limits<double>::infinity());
-/// A share of a term that outgrows another pays for it whatever its factor is.
-static const Scalar almostAll = Scalar::fraction(1023, 1024);
-
-static bool isPositive(const Scalar &x) { return Scalar::compare(x, 0) > 0; }
-static bool isNegative(const Scalar &x) { return Scalar::compare(x, 0) < 0; }
+static Scalar infinity() { return Scalar::inexact(std::numeric_limits<double>::infinity()); }
+/// This share of a term pays for any other that it outgrows, whatever the factor of that is.
+static Scalar aLittle() { return Scalar::fraction(1, 64); }
 
 double Monomial::at(double layer, double depth) const {
   return c.value() * std::pow(layer, p.value()) * std::pow(depth, s.value()) *
@@ -30,37 +27,37 @@ static Monomial inverse(const Monomial &x) { return power({1, x.p, x.s, x.q}, -1
 
 Scalar smallest(const Monomial &x, const Layers &layers) {
   Scalar value = 1, exponent = x.s;
-  if (isNegative(x.p) || (isPositive(x.p) && isPositive(layers.from))) {
-    value = power(isNegative(x.p) ? layers.to : layers.from, x.p);
+  // The end of the layers where x is least, as a share of N or as a layer.
+  const Scalar &share = isNegative(x.p) ? layers.to : layers.from;
+  if (!x.p.isZero() && isPositive(share)) {
+    value = power(share, x.p);
     exponent = exponent + x.p;
-  } else if (isPositive(x.p)) {
-    value = power(layers.first, x.p);
+  } else if (!x.p.isZero()) {
+    value = power(isNegative(x.p) ? layers.last : layers.first, x.p);
   }
   const Scalar &sign = exponent.isZero() ? x.q : exponent;
-  return sign.isZero() ? value : isPositive(sign) ? infinity : Scalar(0);
+  return sign.isZero() ? value : isPositive(sign) ? infinity() : Scalar(0);
 }
 
 Scalar largest(const Monomial &x, const Layers &layers) {
   Scalar least = smallest(inverse(x), layers);
-  return least.isZero() ? infinity : !least.isFinite() ? Scalar(0) : 1 / least;
+  return least.isZero() ? infinity() : !least.isFinite() ? Scalar(0) : 1 / least;
 }
 
 //===-- arithmetic -----------------------------------------------------------===//
 
-static bool cancel(const Scalar &x, const Scalar &y) {
+/// What the sum of two inexact numbers of different sign may be wrong by.
+static double cancelled(const Scalar &x, const Scalar &y) {
   if ((x.isExact() && y.isExact()) || isNegative(x) == isNegative(y))
-    return false;
-  double size = std::fmax(std::fabs(x.value()), std::fabs(y.value()));
-  return std::fabs(x.value() + y.value()) <= 1e-9 * size;
+    return 0;
+  return coefficientError * (std::fabs(x.value()) + std::fabs(y.value()));
 }
 
 void add(Sum &sum, Monomial term, Toward toward) {
   for (auto it = sum.begin(); it != sum.end(); ++it) {
     if (!it->hasShapeOf(term))
       continue;
-    // Each of the two has a relative error of a few roundings.
-    double error =
-        cancel(it->c, term.c) ? 1e-14 * (std::fabs(it->c.value()) + std::fabs(term.c.value())) : 0;
+    const double error = cancelled(it->c, term.c);
     term.c = it->c + term.c;
     if (error > 0)
       term.c = term.c + Scalar::inexact(toward == Toward::above ? error : -error);
@@ -114,24 +111,34 @@ static Scalar ratio(const Monomial &t, const Monomial &term, const Layers &layer
   return smallest(t * inverse(term), layers);
 }
 
-/// Takes what `need` times `term` costs out of the positive terms that pay for it.
+/// x, or a little more where it is not exact.
+static Scalar roundedUp(const Scalar &x) {
+  return x.isExact() ? x : Scalar::inexact(x.value() * (1 + 4 * coefficientError));
+}
+
+/// Takes what -c times `term` costs out of the positive terms that pay for it.
 static bool pay(Sum &positive, const Monomial &term, const Layers &layers) {
   Scalar need = -term.c;
   for (Monomial &t : positive)
     if (!t.c.isZero() && !ratio(t, term, layers).isFinite()) {
-      t.c = t.c * almostAll;
+      t.c = t.c - t.c * aLittle();
       return true;
     }
   for (Monomial &t : positive) {
     Scalar times = ratio(t, term, layers);
     if (times.isZero() || t.c.isZero())
       continue;
-    Scalar price = need / times;
+    // All that is inexact errs, need and t.c included.
+    const bool isExact = need.isExact() && times.isExact() && t.c.isExact();
+    const Scalar price =
+        isExact ? need / times : roundedUp(Scalar::inexact((need / times).value()));
     if (Scalar::compare(price, t.c) <= 0) {
       t.c = t.c - price;
       return true;
     }
     need = need - t.c * times;
+    if (!isExact)
+      need = need + Scalar::inexact(4 * coefficientError * std::fabs(term.c.value()));
     t.c = 0;
   }
   return false;
@@ -171,7 +178,7 @@ std::optional<Monomial> oneAbove(const Sum &x, const Layers &layers) {
     Scalar times = ratio(shape, term, layers);
     if (times.isZero())
       return std::nullopt;
-    result.c = result.c + (times.isFinite() ? term.c / times : result.c * Scalar::fraction(1, 64));
+    result.c = result.c + (times.isFinite() ? term.c / times : result.c * aLittle());
   }
   return result;
 }
@@ -181,9 +188,9 @@ Scalar limitOf(const Sum &x, const Layers &layers) {
   for (const Monomial &term : x) {
     Scalar most = largest(term, layers);
     if (!most.isFinite())
-      return infinity;
+      return infinity();
     // What vanishes is below any number.
-    limit = limit + term.c * (most.isZero() ? Scalar::fraction(1, 1024) : most);
+    limit = limit + term.c * (most.isZero() ? aLittle() : most);
   }
   return limit;
 }
@@ -203,7 +210,7 @@ Sum powerAbove(const Sum &x, const Scalar &e, const Layers &layers) {
     Scalar times = ratio(main, term, layers);
     (times.isZero() ? others : beside).push_back(term);
     if (!times.isZero())
-      share = share + (times.isFinite() ? term.c / (main.c * times) : Scalar::fraction(1, 1024));
+      share = share + (times.isFinite() ? term.c / (main.c * times) : aLittle());
   }
   Sum result = {power(main, e)};
   const Scalar slope = e * (isConcave ? Scalar(1) : power(share, e - 1));

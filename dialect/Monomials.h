@@ -8,9 +8,16 @@
 
 namespace mlir::lnx {
 
-/// Where the layers of a schedule lie, for all large N: l >= first and from N <= l <= to N.
+/// "For all large N": there is a depth from which on the statement holds at every depth, in every
+/// layer it speaks about. Exponents are exact; an inexact coefficient is within this share of what
+/// it stands for. A chain of operations adds roundings of 1.1e-16, each times an exponent of at
+/// most 64: this leaves room for ten thousand of them.
+inline constexpr double coefficientError = 1e-10;
+
+/// Where the layers of a schedule lie, for all large N: first <= l and from N <= l <= to N, or
+/// l <= last where `to` is 0. first >= 1.
 struct Layers {
-  Scalar first = 1, from = 0, to = 1;
+  Scalar first = 1, from = 0, to = 1, last = 0;
 };
 
 /// c * l^p * N^s * (log N)^q.
@@ -27,10 +34,10 @@ Monomial operator*(const Monomial &x, const Monomial &y);
 /// c > 0, or a whole exponent.
 Monomial power(const Monomial &x, const Scalar &exponent);
 
-/// The limit, N going to infinity, of the smallest value of x without its c over the layers:
-/// 0, a number or infinity.
+/// Below x without its c in all layers, for all large N: 0 where x vanishes somewhere, infinity
+/// where it exceeds every number, else the least value that it has.
 Scalar smallest(const Monomial &x, const Layers &layers);
-/// The same of the largest value.
+/// The same above x: 0, infinity or the largest value.
 Scalar largest(const Monomial &x, const Layers &layers);
 
 /// Terms of different shapes, none of them zero.

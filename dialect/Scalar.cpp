@@ -4,7 +4,9 @@
 
 #include <cassert>
 #include <cmath>
+#include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace mlir::lnx {
 namespace {
@@ -64,6 +66,22 @@ std::optional<Int> root(Int a, int64_t degree) {
     product = *next;
   }
   return product == a ? std::optional<Int>(Int(guess)) : std::nullopt;
+}
+
+/// a/b against c/d for positive b and d, by their continued fractions: products need not fit.
+int compareFractions(Int a, Int b, Int c, Int d) {
+  const auto floorOf = [](Int n, Int m) { return n / m - (n % m < 0); };
+  for (int sign = 1;; sign = -sign) {
+    const Int p = floorOf(a, b), q = floorOf(c, d);
+    if (p != q)
+      return p < q ? -sign : sign;
+    a -= p * b;
+    c -= q * d;
+    if (a == 0 || c == 0)
+      return a == c ? 0 : a == 0 ? -sign : sign;
+    std::swap(a, b);
+    std::swap(c, d);
+  }
 }
 
 std::optional<Scalar> wholePower(const Scalar &base, int64_t exponent) {
@@ -135,13 +153,8 @@ std::optional<int64_t> Scalar::whole() const {
 }
 
 int Scalar::compare(const Scalar &a, const Scalar &b) {
-  if (a.isExact() && b.isExact()) {
-    const std::optional<Int> l = times(a.num, b.den), r = times(b.num, a.den);
-    if (l && r)
-      return *l < *r ? -1 : *l > *r;
-    if (a.num == b.num && a.den == b.den)
-      return 0;
-  }
+  if (a.isExact() && b.isExact())
+    return compareFractions(a.num, a.den, b.num, b.den);
   return a.approximate < b.approximate ? -1 : a.approximate > b.approximate;
 }
 

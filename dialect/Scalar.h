@@ -38,6 +38,9 @@ private:
   double approximate = 0;
 };
 
+inline bool isPositive(const Scalar &a) { return Scalar::compare(a, 0) > 0; }
+inline bool isNegative(const Scalar &a) { return Scalar::compare(a, 0) < 0; }
+
 Scalar operator-(const Scalar &a);
 Scalar operator+(const Scalar &a, const Scalar &b);
 Scalar operator-(const Scalar &a, const Scalar &b);

@@ -1,6 +1,7 @@
 // Schedule.h: a number as a function of the layer l and the depth N: an upper and a lower bound
-// that hold in all layers for all large N (S49). Growth classes are read off these forms, never off
-// numbers at some depths. Sees the standard library only.
+// that hold in all its layers for all large N (S49; Monomials.h says what that means). Growth
+// classes are read off these forms, never off numbers at some depths. Sees the standard library
+// only.
 #ifndef LNX_DIALECT_SCHEDULE_H
 #define LNX_DIALECT_SCHEDULE_H
 
@@ -38,7 +39,7 @@ public:
   const Layers &layers() const { return where; }
   Schedule in(const Layers &layers) const;
 
-  /// "1/4*N^-1 + 1e-13", "1/2*N - 1 .. 1/2*N", "0 .. ?".
+  /// "1/4*N^-1 + 1e-13", "1/2*N - 1 .. 1/2*N", "0 .. ?", "?".
   std::string print() const;
   static std::optional<Schedule> parse(std::string_view text);
 
@@ -53,6 +54,7 @@ public:
   friend Schedule minimum(const Schedule &x, const Schedule &y);
   friend Schedule maximum(const Schedule &x, const Schedule &y);
   friend Schedule floor(const Schedule &x);
+  friend Schedule round(const Schedule &x);
   /// f between -|x| and |x|, of the sign of x: tanh, relu, silu from above.
   friend Schedule contracted(const Schedule &x);
 

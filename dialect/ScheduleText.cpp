@@ -10,42 +10,45 @@ namespace mlir::lnx {
 
 //===-- numbers --------------------------------------------------------------===//
 
-static std::optional<Scalar> parseDecimal(std::string_view text) {
-  uint64_t digits = 0;
-  int32_t exponent = 0;
-  bool isFraction = false;
-  size_t i = 0;
-  for (; i < text.size() && text[i] != 'e'; ++i) {
-    if (text[i] == '.' && !isFraction) {
-      isFraction = true;
-      continue;
-    }
-    if (text[i] < '0' || text[i] > '9' || digits > (UINT64_MAX - 9) / 10)
+/// Digits of a number that fits 126 bits.
+static std::optional<Scalar> parseWhole(std::string_view text) {
+  constexpr Scalar::Int most = Scalar::Int(1) << 122;
+  Scalar::Int whole = 0;
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9' || whole > most)
       return std::nullopt;
-    digits = 10 * digits + static_cast<uint64_t>(text[i] - '0');
-    exponent -= isFraction;
+    whole = 10 * whole + (digit - '0');
   }
-  if (i < text.size()) {
-    int32_t power = 0;
-    const auto [end, error] =
-        std::from_chars(text.data() + i + 1, text.data() + text.size(), power);
-    if (error != std::errc() || end != text.data() + text.size())
-      return std::nullopt;
-    exponent += power;
-  }
-  return text.empty() ? std::nullopt : std::optional(Scalar::decimal(digits, exponent));
+  return text.empty() ? std::nullopt : std::optional(Scalar::fraction(whole, 1));
 }
 
-static std::optional<Scalar> parseNumber(std::string_view text) {
-  if (text.starts_with('-')) {
-    const std::optional<Scalar> positive = parseNumber(text.substr(1));
-    return positive ? std::optional(-*positive) : std::nullopt;
+static std::optional<Scalar> parseDecimal(std::string_view text) {
+  const size_t e = text.find('e');
+  std::string digits(text.substr(0, e));
+  int32_t exponent = 0;
+  if (e != std::string_view::npos) {
+    std::string_view power = text.substr(e + 1);
+    power.remove_prefix(power.starts_with('+'));
+    const auto [end, error] = std::from_chars(power.begin(), power.end(), exponent);
+    if (error != std::errc() || end != power.end() || std::abs(exponent) > 400)
+      return std::nullopt;
   }
+  if (const size_t point = digits.find('.'); point != std::string::npos) {
+    digits.erase(point, 1);
+    exponent -= static_cast<int32_t>(digits.size() - point);
+  }
+  const std::optional<Scalar> whole = parseWhole(digits);
+  return whole ? std::optional(*whole * power(Scalar(10), Scalar(exponent))) : std::nullopt;
+}
+
+/// Of a number that is not negative.
+static std::optional<Scalar> parseNumber(std::string_view text) {
   if (text.starts_with('~')) {
     const std::string copy(text.substr(1));
     char *end = nullptr;
     const double value = std::strtod(copy.c_str(), &end);
-    return copy.empty() || *end ? std::nullopt : std::optional(Scalar::inexact(value));
+    return copy.empty() || *end || !(value >= 0) ? std::nullopt
+                                                 : std::optional(Scalar::inexact(value));
   }
   const size_t slash = text.find('/');
   const std::optional<Scalar> over = parseDecimal(text.substr(0, slash));
@@ -53,6 +56,13 @@ static std::optional<Scalar> parseNumber(std::string_view text) {
     return over;
   const std::optional<Scalar> under = parseDecimal(text.substr(slash + 1));
   return under && !under->isZero() ? std::optional(*over / *under) : std::nullopt;
+}
+
+static std::optional<Scalar> parseSigned(std::string_view text) {
+  if (!text.starts_with('-'))
+    return parseNumber(text);
+  const std::optional<Scalar> positive = parseNumber(text.substr(1));
+  return positive ? std::optional(-*positive) : std::nullopt;
 }
 
 static std::string printWhole(Scalar::Int value) {
@@ -109,7 +119,7 @@ static std::string printSum(const std::optional<Sum> &sum) {
 }
 
 std::string Schedule::print() const {
-  return exact ? printSum(low) : printSum(low) + " .. " + printSum(high);
+  return exact || (!low && !high) ? printSum(low) : printSum(low) + " .. " + printSum(high);
 }
 
 static std::optional<Monomial> parseTerm(std::string_view text) {
@@ -118,6 +128,8 @@ static std::optional<Monomial> parseTerm(std::string_view text) {
     term.c = -1;
     text.remove_prefix(1);
   }
+  if (text.empty() || text.ends_with('*'))
+    return std::nullopt;
   while (!text.empty()) {
     const std::string_view factor = text.substr(0, text.find('*'));
     text.remove_prefix(std::min(text.size(), factor.size() + 1));
@@ -130,7 +142,7 @@ static std::optional<Monomial> parseTerm(std::string_view text) {
     const std::optional<Scalar> number = !exponent ? parseNumber(factor)
                                          : caret == std::string_view::npos
                                              ? std::optional(Scalar(1))
-                                             : parseNumber(factor.substr(caret + 1));
+                                             : parseSigned(factor.substr(caret + 1));
     if (!number)
       return std::nullopt;
     if (exponent)

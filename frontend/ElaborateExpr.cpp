@@ -193,7 +193,9 @@ Value Elaborator::powerOf(const ast::Expr &expr, const ast::Binary &node, const 
   if (const Number *base = l.as<Number>()) {
     if (hidesExponent(*base, *exponent))
       chooseByDepth();
-    return finite(Number::map(*base, *exponent, power), expr);
+    return finite(
+        Number::map(*base, *exponent, [](const Scalar &b, const Scalar &e) { return power(b, e); }),
+        expr);
   }
   const mlir::Value x = l.as<Tensor>()->value;
   const mlir::Location at = place(expr.location);
