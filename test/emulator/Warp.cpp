@@ -1,0 +1,150 @@
+// Warp: divergence by lowest pc, and faults with their place.
+// Lanes that parked at the pc of the current ones join them, so paths meet as early as they can.
+#include "emulator/Warp.h"
+
+#include "emulator/Lanes.h"
+
+using namespace emulator;
+
+namespace {
+
+// "0-3, 7" for a mask.
+std::string laneList(uint32_t lanes) {
+  std::string s;
+  for (unsigned l = 0; l < LaneCount; ++l) {
+    if (!(lanes >> l & 1))
+      continue;
+    unsigned last = l;
+    while (last + 1 < LaneCount && lanes >> (last + 1) & 1)
+      ++last;
+    s += (s.empty() ? "" : ", ") + std::to_string(l);
+    if (last > l)
+      s += "-" + std::to_string(last);
+    l = last;
+  }
+  return s;
+}
+
+void reportMissing(Warp &w, uint32_t missing) {
+  uint32_t ended = missing & ~w.live;
+  std::string what = "lanes " + laneList(missing) +
+                     " do not execute this instruction together with lanes " + laneList(w.mask);
+  if (ended)
+    what += "; " + std::string(ended == missing ? "they" : "some of them") + " have ended";
+  for (const ParkedLanes &p : w.parked)
+    if (p.lanes & missing)
+      what += "; lanes " + laneList(p.lanes & missing) + " are at PTX line " +
+              std::to_string(w.kernel->code[p.pc].line);
+  w.fault(firstLane(missing), what,
+          "move it to where the whole warp passes, or make the branch before it uniform");
+}
+
+} // namespace
+
+uint64_t Grid::nextRandom() { // xorshift64* (Vigna 2016)
+  random ^= random >> 12;
+  random ^= random << 25;
+  random ^= random >> 27;
+  return random * 0x2545f4914f6cdd1dull;
+}
+
+void Warp::fault(int lane, std::string what, std::string remedy) {
+  if (failed())
+    return;
+  Fault f;
+  f.place.kernel = kernel->name;
+  f.place.line = kernel->code[pc].line;
+  if (kernel->lines && f.place.line && f.place.line <= kernel->lines->size())
+    f.place.statement = (*kernel->lines)[f.place.line - 1];
+  f.place.cta = cta->index;
+  f.place.warp = static_cast<int>(index);
+  f.place.lane = lane;
+  f.what = std::move(what);
+  f.remedy = std::move(remedy);
+  cta->grid->fault = std::move(f);
+}
+
+bool Warp::converged() {
+  if (mask == lanes)
+    return true;
+  reportMissing(*this, lanes & ~mask);
+  return false;
+}
+
+bool Warp::converged(Slot memberMask) {
+  const uint32_t *members = narrow + size_t(memberMask) * LaneCount;
+  if (uint32_t undefined = narrowPoison[memberMask] & mask) {
+    fault(firstLane(undefined), "the member mask was never initialised", "define it");
+    return false;
+  }
+  uint32_t named = members[firstLane(mask)];
+  for (unsigned l = 0; l < LaneCount; ++l)
+    if (mask >> l & 1 && members[l] != named) {
+      fault(static_cast<int>(l), "lanes name different member masks",
+            "use one mask for all lanes that meet here");
+      return false;
+    }
+  if (uint32_t strangers = mask & ~named) {
+    fault(firstLane(strangers),
+          "the member mask leaves out lanes " + laneList(strangers) +
+              ", which execute the instruction",
+          "name every lane that gets here");
+    return false;
+  }
+  if (uint32_t missing = named & ~mask) {
+    if (missing & ~lanes)
+      fault(-1,
+            "the member mask names lanes " + laneList(missing & ~lanes) +
+                ", which this warp does not have",
+            "launch a multiple of 32 threads, or name existing lanes only");
+    else
+      reportMissing(*this, missing);
+    return false;
+  }
+  return true;
+}
+
+void Warp::branch(uint32_t target, uint32_t taken) {
+  uint32_t rest = active & ~taken;
+  if (rest) {
+    park(pc + 1, rest);
+    active = taken;
+  }
+  next = target;
+}
+
+void Warp::park(uint32_t at, uint32_t which) {
+  parked.push_back({at, which});
+  lowestParked = std::min(lowestParked, at);
+}
+
+void Warp::exit() {
+  live &= ~mask;
+  active &= ~mask;
+  if (active)
+    return;
+  if (parked.empty())
+    state = State::Ended;
+  else
+    next = ~0u; // above every parked pc
+}
+
+void Warp::reconverge() {
+  if (active)
+    parked.push_back({pc, active});
+  pc = ~0u;
+  for (const ParkedLanes &p : parked)
+    pc = std::min(pc, p.pc);
+  active = 0;
+  lowestParked = ~0u;
+  size_t kept = 0;
+  for (const ParkedLanes &p : parked) {
+    if (p.pc == pc) {
+      active |= p.lanes;
+    } else {
+      lowestParked = std::min(lowestParked, p.pc);
+      parked[kept++] = p;
+    }
+  }
+  parked.resize(kept);
+}
