@@ -41,7 +41,10 @@ void branchIndexed(Warp &w, const Instruction &i) {
 void end(Warp &w, const Instruction &) {
   w.exit();
   w.madeProgress();
-  if (w.state == Warp::State::Ended && (!w.openCopies.empty() || !w.copyGroups.empty()))
+  bool waiting = !w.openCopies.empty();
+  for (const std::vector<AsyncCopy> &group : w.copyGroups)
+    waiting |= !group.empty();
+  if (w.state == Warp::State::Ended && waiting)
     w.fault(-1, "the warp ends with asynchronous copies that nothing has waited for",
             "wait with cp.async.wait_all before the end");
 }
