@@ -54,7 +54,7 @@ public:
 private:
   std::map<uint64_t, Allocation> live;
   std::map<uint64_t, uint64_t> freed; // base to bytes: names a use after free
-  uint64_t next = 0x200000000000; // no host of ours maps memory there
+  uint64_t next = 0x200000000000;     // no host of ours maps memory there
   uint64_t limit;
   uint64_t usedBytes = 0;
   Allocation *last = nullptr; // most accesses go where the one before went

@@ -20,9 +20,11 @@ Fault refuse(const Kernel &kernel, std::string what, std::string remedy) {
   return f;
 }
 
-std::optional<Fault> check(const Kernel &k, std::array<uint32_t, 3> grid,
-                           std::array<uint32_t, 3> block, uint32_t sharedBytes,
-                           std::span<const uint8_t> parameters) {
+} // namespace
+
+std::optional<Fault> emulator::refuseLaunch(const Kernel &k, std::array<uint32_t, 3> grid,
+                                            std::array<uint32_t, 3> block, uint32_t sharedBytes,
+                                            std::span<const uint8_t> parameters) {
   uint64_t threads = uint64_t(block[0]) * block[1] * block[2];
   if (threads == 0 || threads > 1024 || block[2] > 64)
     return refuse(k, "a block of " + show(block) + " threads", "a CTA has 1 to 1024 threads");
@@ -48,13 +50,11 @@ std::optional<Fault> check(const Kernel &k, std::array<uint32_t, 3> grid,
   return std::nullopt;
 }
 
-} // namespace
-
 Outcome emulator::launch(const Kernel &kernel, GlobalMemory &memory, std::array<uint32_t, 3> grid,
                          std::array<uint32_t, 3> block, uint32_t sharedBytes,
                          std::span<const uint8_t> parameters, const Options &options) {
   Outcome outcome;
-  outcome.fault = check(kernel, grid, block, sharedBytes, parameters);
+  outcome.fault = refuseLaunch(kernel, grid, block, sharedBytes, parameters);
   if (outcome.fault)
     return outcome;
   Grid running{kernel, memory, options, grid, block, sharedBytes, parameters, {}, 0, 1, {}};

@@ -30,6 +30,11 @@ struct Outcome {
   Counters counters;
 };
 
+// Why a launch is refused before anything runs: block, grid, shared memory or parameters.
+std::optional<Fault> refuseLaunch(const Kernel &kernel, std::array<uint32_t, 3> grid,
+                                  std::array<uint32_t, 3> block, uint32_t sharedBytes,
+                                  std::span<const uint8_t> parameters);
+
 // `parameters` is the parameter block as the kernel declares it, padding included; `sharedBytes`
 // is the dynamic shared memory. Example:
 //   Module module = ...; GlobalMemory memory; uint64_t x = memory.allocate(1024);

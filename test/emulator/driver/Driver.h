@@ -1,0 +1,71 @@
+// Driver: the state behind the entry points: one device, its memory, its streams, its failure.
+// Reads its limits from the environment when it starts:
+//   LNX_EMULATOR_SMS      multiprocessors, default 8
+//   LNX_EMULATOR_MEMORY   bytes of device memory, default 8 GiB
+//   LNX_EMULATOR_SEED     random warp schedules, default 0: in order
+//   LNX_EMULATOR_ULPS     error of approximate operations, default 0
+#ifndef LNX_TEST_EMULATOR_DRIVER_DRIVER_H
+#define LNX_TEST_EMULATOR_DRIVER_DRIVER_H
+
+#include "emulator/GlobalMemory.h"
+#include "emulator/Launch.h"
+#include "emulator/Module.h"
+#include "emulator/driver/Stream.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+struct CUfunc_st {
+  const emulator::Kernel *kernel = nullptr;
+  uint32_t maxDynamicShared = 0; // what the caller asked for
+};
+struct CUmod_st {
+  std::unique_ptr<emulator::Module> module;
+  std::map<std::string, CUfunc_st, std::less<>> functions;
+};
+
+namespace emulator {
+
+class Driver {
+public:
+  Driver();
+
+  std::mutex mutex; // every entry point holds it
+  GlobalMemory memory;
+  Streams streams;
+  Options options;
+  uint32_t multiprocessors;
+  bool initialised = false;
+  int contexts = 0; // retained
+  bool current = false;
+  std::map<const uint8_t *, std::unique_ptr<uint8_t[]>> pinned; // by address
+  std::map<const uint8_t *, size_t> pinnedBytes;
+  std::set<CUmodule> modules;
+  std::set<CUevent> events;
+  std::map<std::string, Counters> counters; // by kernel
+
+  // The failure that every call returns from now on.
+  CUresult sticky = CUDA_SUCCESS;
+  std::string log; // of the last failure
+
+  bool isPinned(const void *address) const;
+  // Keeps the words for cuGetErrorString and returns the code.
+  CUresult refuse(CUresult code, std::string why);
+  void fail(CUresult code, std::string why);
+  // What an entry point must return before it does anything; success where it may go on.
+  CUresult ready() const;
+  // The same for calls that a capture forbids.
+  CUresult readyOutsideCapture();
+  void runKernel(const Kernel &kernel, std::array<uint32_t, 3> grid, std::array<uint32_t, 3> block,
+                 uint32_t shared, const std::vector<uint8_t> &parameters);
+};
+
+// The one device of this process.
+Driver &driver();
+
+} // namespace emulator
+
+#endif
