@@ -14,14 +14,28 @@ target_link_options(lnx_library PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DI
 target_include_directories(lnx_library INTERFACE $<INSTALL_INTERFACE:include>)
 target_compile_features(lnx_library INTERFACE cxx_std_20)
 
+# For passes of others: the headers of the dialect. What they declare is in lnx-opt, which opens such passes.
+add_library(lnx_passes INTERFACE)
+add_library(lnx::passes ALIAS lnx_passes)
+set_target_properties(lnx_passes PROPERTIES EXPORT_NAME passes)
+target_include_directories(lnx_passes INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}> $<INSTALL_INTERFACE:include/lnx-passes>)
+target_include_directories(lnx_passes SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+target_compile_definitions(lnx_passes INTERFACE ${LNX_LLVM_DEFINITIONS})
+target_compile_features(lnx_passes INTERFACE cxx_std_20)
+add_dependencies(lnx_passes lnx_dialect_inc)
+
 foreach(tool lnx lnxc lnx-opt)
   set_target_properties(${tool} PROPERTIES INSTALL_RPATH ${LLVM_LIBRARY_DIR})
 endforeach()
-install(TARGETS lnx_library EXPORT lnxTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS lnx_library lnx_passes EXPORT lnxTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS lnxc lnx-opt EXPORT lnxTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS lnx RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/ ${PROJECT_SOURCE_DIR}/frontend/include/
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/dialect ${PROJECT_BINARY_DIR}/dialect
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lnx-passes
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.h.inc" PATTERN ops EXCLUDE PATTERN CMakeFiles EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/frontend/prelude/ DESTINATION ${CMAKE_INSTALL_DATADIR}/lnx/prelude
   FILES_MATCHING PATTERN "*.lnx")
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/lnx)

@@ -1,6 +1,6 @@
 // CountGroups: how many groups of each kind a program became; the op stays as it is.
 // Runs behind lnx-form-groups. What it finds is a remark at every function.
-#include "examples/passes/Passes.h"
+#include "Passes.h"
 
 #include "dialect/LnxDialect.h"
 

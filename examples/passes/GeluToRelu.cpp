@@ -1,6 +1,6 @@
 // GeluToRelu: replaces every gelu by relu, wherever it stands.
 // Runs at level spec, before anything is differentiated, so that gradients follow by themselves.
-#include "examples/passes/Passes.h"
+#include "Passes.h"
 
 #include "dialect/LnxDialect.h"
 

@@ -1,5 +1,5 @@
 // Plugin: what lnx-opt --load-pass-plugin calls.
-#include "examples/passes/Passes.h"
+#include "Passes.h"
 
 #include "mlir/Tools/Plugins/PassPlugin.h"
 

@@ -11,6 +11,7 @@ SESSION = PROGRAM + " Result<Session> opened = Session::create(*program, {.batch
 GIVEN = {
     "result.h": 'const std::string path = "model.so"; const auto run = [](const Program &) {};',
     "runtime.h": TOKENS + " std::vector<int32_t> prompt = {1};",
+    "abi.h": "",
     "session.h": "int32_t tokens[4 * 32] = {0}, targets[4 * 32] = {0};",
     "train/batches.h": 'Result<Split> data = openSplit({.path = "bible.txt"}, *byteTokenizer()); const Tokens &tokens = '
                        "data->training; int64_t step = 1, sequence = 0; std::vector<int32_t> ids(128), targets(128);",
@@ -22,7 +23,7 @@ GIVEN = {
                        "options.steps = 2; options.time = 32;",
     "builtins.h": 'Expr x = name("x"); Num heads = 4;',
 }
-NEEDS = {"train/tokenizer.h": "data/gpt2", "train/trainer.h": "small.bin"}
+C = ("abi.h", "session.h")
 
 
 def example_of(text):
@@ -31,9 +32,14 @@ def example_of(text):
     return "\n".join(line for line in lines if line.startswith("   "))
 
 
-def examples(prefix, folder, cxx, cc, run):
+def examples(prefix, folder, cxx, cc, run, vocabulary):
+    """`vocabulary` is a folder with GPT-2's, where there is one."""
     include = prefix / "include/lnx"
+    if vocabulary.is_dir():
+        (folder / "data").mkdir()
+        (folder / "data/gpt2").symlink_to(vocabulary.resolve())
     (folder / "bible.txt").write_text("In the beginning there were words.\n" * 200)
+    run(prefix / "bin/lnx", "data", folder / "bible.txt", "-o", folder / "small.bin", "--tokenizer", "char")
     program, calls = "#include <lnx/lnx.h>\n", ""
     headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.h"))
     for header in headers:
@@ -41,19 +47,23 @@ def examples(prefix, folder, cxx, cc, run):
     program += "#include <cstdio>\nusing namespace lnx;\n"
     for number, header in enumerate(headers):
         text = example_of((include / header).read_text())
-        if header in ("abi.h", "session.h"):
-            continue
         if not text:
             raise SystemExit(f"{header} opens without an example")
+        if header in C:
+            continue
         program += f"static Result<int> example{number}() {{\n{GIVEN.get(header, '')}\n{text}\nreturn 0;\n}}\n"
-        if header not in NEEDS or (folder / NEEDS[header]).exists():
+        if header != "train/tokenizer.h" or vocabulary.is_dir():
             calls += f'if (auto r = example{number}(); !r) return std::printf("{header}: %s\\n", r.error().message.c_str());\n'
     (folder / "examples.cpp").write_text(program + "int main() {\n" + calls + 'std::puts("all");\n}\n')
-    (folder / "example.c").write_text("#include <lnx/session.h>\n#include <stdio.h>\nint main(void) {\n" + GIVEN["session.h"] +
-                                      example_of((include / "session.h").read_text()) + "\nreturn session == NULL;\n}\n")
+    program = "#include <lnx/abi.h>\n#include <lnx/session.h>\n#include <dlfcn.h>\n#include <stdio.h>\n"
+    for number, header in enumerate(C):
+        program += f"static void example{number}(void) {{\n{GIVEN[header]}\n{example_of((include / header).read_text())}\n}}\n"
+    (folder / "example.c").write_text(program + "int main(void) {\nexample0();\nexample1();\nreturn 0;\n}\n")
     library = [f"-I{prefix}/include", f"-L{prefix}/lib", "-llnx", f"-Wl,-rpath,{prefix}/lib"]
     run(cxx, "-std=c++20", "-Wno-unused", folder / "examples.cpp", *library, "-o", folder / "examples")
     run(cc, "-std=c11", folder / "example.c", *library, "-o", folder / "example")
     if run(folder / "examples", cwd=folder).splitlines()[-1] != "all":
         raise SystemExit(run(folder / "examples", cwd=folder))
-    run(folder / "example", cwd=folder)
+    output = run(folder / "example", cwd=folder)
+    if not re.fullmatch(r"m has \d+ parameters\n", output):
+        raise SystemExit(output)

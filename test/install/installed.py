@@ -2,7 +2,8 @@
 """An installed copy is all that another project needs: installed.py BUILD-FOLDER SOURCE-FOLDER C++-COMPILER C-COMPILER
 
 Installs into a new folder, builds examples/embedded with find_package(lnx) alone, runs it; looks at what the library
-exports; trains beside another LLVM in one process; trains from C with runtime.h; runs the example of every public header.
+exports; trains beside another LLVM in one process; trains from C with runtime.h; builds examples/passes and runs them in
+lnx-opt; runs the example of every public header.
 """
 import pathlib
 import re
@@ -73,6 +74,25 @@ def from_c(prefix, folder):
     expect(subprocess.run([str(program), str(folder / "none.so")], text=True, capture_output=True).stderr, r"none\.so")
 
 
+def passes(prefix, folder):
+    """Passes built against the installed dialect run in the installed lnx-opt, on its ops."""
+    run("cmake", "-S", source / "examples/passes", "-B", folder / "passes", "-G", "Ninja",
+        f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={cxx}")
+    run("cmake", "--build", folder / "passes")
+    plugin = f"--load-pass-plugin={folder / 'passes/example_passes.so'}"
+    spec, fused, relu = folder / "spec.mlir", folder / "fused.mlir", folder / "relu.mlir"
+    for level, path in (("spec", spec), ("fused", fused)):
+        path.write_text(run(prefix / "bin/lnxc", folder / "m.lnx", f"--emit={level}"))
+    opt = prefix / "bin/lnx-opt"
+    run(opt, spec, plugin, "--pass-pipeline=builtin.module(gelu-to-relu)", "-o", relu)
+    expect(spec.read_text(), r"lnx\.gelu")
+    expect(relu.read_text(), r"lnx\.relu")
+    if "lnx.gelu" in relu.read_text():
+        sys.exit("the installed passes left a gelu")
+    expect(run(opt, fused, plugin, "--pass-pipeline=builtin.module(func.func(count-groups))", "-o", folder / "out.mlir"),
+           r"remark: groups: \d+ .*gemm")
+
+
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     prefix = folder / "prefix"
@@ -85,5 +105,6 @@ with tempfile.TemporaryDirectory() as name:
     embedded(prefix, folder)
     beside(prefix, folder)
     from_c(prefix, folder)
-    header_examples.examples(prefix, folder, cxx, cc, run)
+    passes(prefix, folder)
+    header_examples.examples(prefix, folder, cxx, cc, run, source.parent / "shared/data/gpt2")
     print("installed, built and run")

@@ -1,6 +1,11 @@
 /* abi.h: what compiled programs and the runtime promise each other. C11, no other header of ours.
  * Relied on by compiler (which writes these structures) and runtime (which reads them).
  *
+ *   void *library = dlopen("./model.so", RTLD_NOW);
+ *   const lnx_program *program = library ? dlsym(library, LNX_PROGRAM_SYMBOL) : NULL;
+ *   if (program && program->abi_version == LNX_ABI_VERSION)
+ *     printf("%s has %d parameters\n", program->name, (int)program->parameter_count);
+ *
  * A program is one read-only lnx_program. It has no undefined symbols: everything it calls comes
  * through the lnx_runtime table of each call. Added fields go last; a changed meaning bumps
  * LNX_ABI_VERSION.
