@@ -87,6 +87,8 @@ int main(int argc, char **argv) {
   registry.insert<lnx::LnxDialect>();
   registerAllPasses();
   lnx::registerLnxPasses();
+  llvm::cl::SetVersionPrinter(
+      [](llvm::raw_ostream &stream) { stream << "lnx-opt " LNX_VERSIONS "\n"; });
   auto [input, output] =
       registerAndParseCLIOptions(argc, argv, "lnx-opt: passes of lnx and MLIR\n", registry);
   MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();

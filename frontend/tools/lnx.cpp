@@ -86,7 +86,7 @@ static Exit run(int argc, char **argv) {
   CLI::App app("lnx trains Transformers that are written as equations", "lnx");
   Action action;
   app.require_subcommand(1);
-  app.set_version_flag("--version", LNX_VERSION);
+  app.set_version_flag("--version", "lnx " LNX_VERSIONS);
   for (auto add : {addData, addVerify, addTrain, addEval, addSample, addDemo})
     add(app, action);
   app.footer("Examples:\n"

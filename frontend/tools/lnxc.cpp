@@ -19,6 +19,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fmt/format.h>
+#include <sstream>
 #include <unistd.h>
 
 using namespace lnx;
@@ -237,6 +238,7 @@ int main(int argc, char **argv) {
   CLI::App app("lnxc compiles a Transformer that is written as equations.\n"
                "Without -o and --emit it prints the model card.",
                "lnxc");
+  app.set_version_flag("--version", "lnxc " LNX_VERSIONS);
   Command command;
   std::vector<std::string> names = {"ast"};
   for (const auto &[name, level] : levels)
@@ -261,8 +263,10 @@ int main(int argc, char **argv) {
              "  lnxc examples/gpt2_peri.lnx --emit=fused");
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp &) {
-    llvm::outs() << app.help();
+  } catch (const CLI::Success &asked) { // for help or the version
+    std::ostringstream page;
+    app.exit(asked, page, page);
+    llvm::outs() << page.str();
     return int(flush(Exit::done));
   } catch (const CLI::ParseError &error) {
     return int(refuse(app, error));
