@@ -9,6 +9,7 @@
 #ifndef LNX_RESULT_H
 #define LNX_RESULT_H
 
+#include <cassert>
 #include <string>
 #include <utility>
 #include <variant>
@@ -43,13 +44,19 @@ public:
   Result(Error error) : content(std::in_place_index<1>, std::move(error)) {}
 
   explicit operator bool() const { return content.index() == 0; }
-  T &operator*() { return std::get<0>(content); }
-  const T &operator*() const { return std::get<0>(content); }
-  T *operator->() { return &std::get<0>(content); }
-  const T *operator->() const { return &std::get<0>(content); }
-  const Error &error() const { return std::get<1>(content); }
+  T &operator*() { return *operator->(); }
+  const T &operator*() const { return *operator->(); }
+  T *operator->() { return present(std::get_if<0>(&content)); }
+  const T *operator->() const { return present(std::get_if<0>(&content)); }
+  const Error &error() const { return *present(std::get_if<1>(&content)); }
 
 private:
+  // std::get would throw.
+  template <typename P> static P *present(P *content) {
+    assert(content && "a result holds a value or an error; ask it which");
+    return content;
+  }
+
   std::variant<T, Error> content;
 };
 
