@@ -19,17 +19,22 @@ std::string hex(uint64_t value) {
 } // namespace
 
 bool Allocation::isWritten(uint64_t address, uint64_t size) const {
-  for (uint64_t at = address - base, end = at + size; at < end;) {
-    if (at % 8 == 0 && end - at >= 8) {
-      if (written[at / 8] != 0xff)
-        return false;
-      at += 8;
-    } else {
-      if (!(written[at / 8] >> (at % 8) & 1))
-        return false;
-      ++at;
-    }
+  uint64_t at = address - base, end = at + size;
+  for (; at < end && at % 8; ++at)
+    if (!(written[at / 8] >> (at % 8) & 1))
+      return false;
+  for (; at + 64 <= end; at += 64) {
+    uint64_t marks;
+    std::memcpy(&marks, &written[at / 8], 8);
+    if (marks != ~0ull)
+      return false;
   }
+  for (; at + 8 <= end; at += 8)
+    if (written[at / 8] != 0xff)
+      return false;
+  for (; at < end; ++at)
+    if (!(written[at / 8] >> (at % 8) & 1))
+      return false;
   return true;
 }
 

@@ -24,6 +24,12 @@ struct Allocation {
   }
   uint8_t *at(uint64_t address) const { return data.get() + (address - base); }
   bool isWritten(uint64_t address, uint64_t size) const;
+  // The same for 1, 2, 4 or 8 bytes at a multiple of their number: one byte of marks.
+  bool isWrittenAligned(uint64_t address, unsigned size) const {
+    uint64_t at = address - base;
+    unsigned marks = (1u << size) - 1;
+    return (written[at / 8] >> (at % 8) & marks) == marks;
+  }
   void setWritten(uint64_t address, uint64_t size);
 };
 

@@ -14,16 +14,9 @@ namespace {
 // A waiting loop must let others run: no warp keeps the machine longer than this.
 constexpr uint32_t Quantum = 4096, RandomQuantum = 24;
 
-void setUpWarp(Warp &w, Cta &cta, unsigned index) {
-  const Kernel &k = cta.grid->kernel;
-  w = Warp();
-  w.cta = &cta;
-  w.kernel = &k;
-  w.index = index;
-  unsigned threads = std::min(LaneCount, cta.threads - index * LaneCount);
-  w.lanes = w.live = w.active = threads == LaneCount ? AllLanes : (1u << threads) - 1;
-  w.clock.time[index] = 1;
-  // One block: 64-bit rows, 32-bit rows, predicates, then the three sets of marks.
+// Rows of a warp in one block: 64-bit ones, 32-bit ones, predicates, then the three sets of marks.
+// Constants are never written again, so a later CTA finds them in place.
+void allocateRows(Warp &w, const Kernel &k) {
   size_t narrow = size_t(k.narrowRows) * LaneCount;
   size_t words =
       2 * size_t(k.wideRows) * LaneCount + narrow + 2 * k.predicateRows + k.narrowRows + k.wideRows;
@@ -35,9 +28,6 @@ void setUpWarp(Warp &w, Cta &cta, unsigned index) {
   w.predicatePoison = w.predicate + k.predicateRows;
   w.narrowPoison = w.predicatePoison + k.predicateRows;
   w.widePoison = w.narrowPoison + k.narrowRows;
-  std::fill_n(w.narrowPoison, k.narrowRegisters, AllLanes);
-  std::fill_n(w.widePoison, k.wideRegisters, AllLanes);
-  std::fill_n(w.predicatePoison + 1, k.predicateRegisters - 1, AllLanes);
   w.predicate[0] = AllLanes;
   for (const ConstantRow &c : k.narrowConstants)
     std::fill_n(w.narrow + size_t(c.slot) * LaneCount, LaneCount, static_cast<uint32_t>(c.value));
@@ -47,20 +37,44 @@ void setUpWarp(Warp &w, Cta &cta, unsigned index) {
     w.predicate[c.slot] = static_cast<uint32_t>(c.value);
 }
 
-std::unique_ptr<Cta> startCta(Grid &grid, uint64_t number) {
+// Before the first instruction: all registers undefined, all lanes that exist at pc 0.
+void restart(Warp &w, Cta &cta, unsigned index) {
+  const Kernel &k = *w.kernel;
+  unsigned threads = std::min(LaneCount, cta.threads - index * LaneCount);
+  w.lanes = w.live = w.active = threads == LaneCount ? AllLanes : (1u << threads) - 1;
+  w.pc = 0;
+  w.state = Warp::State::Ready;
+  w.clock = {};
+  w.clock.time[index] = 1;
+  w.copyGroups.clear();
+  std::fill_n(w.narrowPoison, k.narrowRegisters, AllLanes);
+  std::fill_n(w.widePoison, k.wideRegisters, AllLanes);
+  std::fill_n(w.predicatePoison + 1, k.predicateRegisters - 1, AllLanes);
+  fillSpecials(w);
+}
+
+std::unique_ptr<Cta> makeCta(Grid &grid) {
   auto cta = std::make_unique<Cta>();
   cta->grid = &grid;
-  cta->index = {static_cast<uint32_t>(number % grid.grid[0]),
-                static_cast<uint32_t>(number / grid.grid[0] % grid.grid[1]),
-                static_cast<uint32_t>(number / grid.grid[0] / grid.grid[1])};
   cta->threads = grid.block[0] * grid.block[1] * grid.block[2];
-  cta->shared.reset(grid.kernel.staticSharedBytes + grid.dynamicShared);
   cta->warps.resize((cta->threads + LaneCount - 1) / LaneCount);
   for (unsigned w = 0; w < cta->warps.size(); ++w) {
-    setUpWarp(cta->warps[w], *cta, w);
-    fillSpecials(cta->warps[w]);
+    cta->warps[w].cta = cta.get();
+    cta->warps[w].kernel = &grid.kernel;
+    cta->warps[w].index = w;
+    allocateRows(cta->warps[w], grid.kernel);
   }
   return cta;
+}
+
+void startCta(Cta &cta, uint64_t number) {
+  Grid &grid = *cta.grid;
+  cta.index = {static_cast<uint32_t>(number % grid.grid[0]),
+               static_cast<uint32_t>(number / grid.grid[0] % grid.grid[1]),
+               static_cast<uint32_t>(number / grid.grid[0] / grid.grid[1])};
+  cta.shared.reset(grid.kernel.staticSharedBytes + grid.dynamicShared);
+  for (unsigned w = 0; w < cta.warps.size(); ++w)
+    restart(cta.warps[w], cta, w);
 }
 
 bool guardUndefined(Warp &w, const Instruction &i) {
@@ -159,13 +173,24 @@ bool turn(Cta &cta) {
 void emulator::runGrid(Grid &grid) {
   uint64_t total = uint64_t(grid.grid[0]) * grid.grid[1] * grid.grid[2], next = 0;
   size_t most = std::max(1u, grid.options.residentCtas);
-  std::vector<std::unique_ptr<Cta>> resident;
+  std::vector<std::unique_ptr<Cta>> resident, idle;
   while (!grid.fault && (next < total || !resident.empty())) {
-    while (resident.size() < most && next < total)
-      resident.push_back(startCta(grid, next++));
+    while (resident.size() < most && next < total) {
+      if (idle.empty())
+        idle.push_back(makeCta(grid));
+      resident.push_back(std::move(idle.back()));
+      idle.pop_back();
+      startCta(*resident.back(), next++);
+    }
     for (std::unique_ptr<Cta> &cta : resident)
       if (!grid.fault && !turn(*cta) && !ended(*cta))
         reportDeadlock(*cta);
-    std::erase_if(resident, [](const std::unique_ptr<Cta> &cta) { return ended(*cta); });
+    for (size_t k = 0; k < resident.size();)
+      if (ended(*resident[k])) {
+        idle.push_back(std::move(resident[k]));
+        resident.erase(resident.begin() + static_cast<long>(k));
+      } else {
+        ++k;
+      }
   }
 }

@@ -13,6 +13,7 @@ void SharedMemory::reset(uint32_t size) {
   split.assign((size + 3) / 4, 0);
   bytes.clear();
   readSets.clear();
+  copiesInFlight = 0;
 }
 
 bool SharedMemory::isWritten(uint64_t address, unsigned size) const {
@@ -42,6 +43,7 @@ bool SharedMemory::isInFlight(uint64_t address, unsigned size) const {
 
 void SharedMemory::setInFlight(uint64_t address, unsigned size) {
   std::memset(state.data() + (address - SharedBase), InFlight, size);
+  copiesInFlight += 1;
 }
 
 void SharedMemory::addReader(Record &record, unsigned warp, uint32_t time, uint32_t line) {

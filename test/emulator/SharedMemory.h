@@ -41,8 +41,10 @@ public:
   void setWritten(uint64_t address, unsigned bytes);
   void setUnwritten(uint64_t address) { state[address - SharedBase] = Unwritten; }
   // Bytes an asynchronous copy will write: nobody may touch them before its wait.
+  bool anyInFlight() const { return copiesInFlight != 0; }
   bool isInFlight(uint64_t address, unsigned bytes) const;
   void setInFlight(uint64_t address, unsigned bytes);
+  void landed() { --copiesInFlight; } // one setInFlight is over
 
   // Records that `warp`, whose clock is `clock`, touches the bytes; returns a conflicting access
   // that the clock does not know of.
@@ -75,6 +77,7 @@ private:
   std::vector<uint8_t> split; // word was touched in part: its bytes have their own records
   std::unordered_map<uint32_t, Record> bytes;
   std::vector<ReadSet> readSets;
+  uint64_t copiesInFlight = 0;
 };
 
 } // namespace emulator

@@ -3,6 +3,7 @@
 #include "emulator/driver/Client.h"
 
 #include <cstring>
+#include <thread>
 
 using namespace emulator;
 
@@ -58,6 +59,18 @@ TEST(Driver, NeedsInitialisation) {
     EXPECT_EQ(allocate(&address, 4), CUDA_ERROR_NOT_INITIALIZED);
     reinterpret_cast<CUresult (*)(unsigned)>(dlsym(library, "cuInit"))(0);
     EXPECT_EQ(allocate(&address, 4), CUDA_ERROR_INVALID_CONTEXT);
+  });
+}
+
+// A context is current for the thread that made it so, not for others.
+TEST(Driver, ContextsBelongToThreads) {
+  isolated([] {
+    Cuda cuda;
+    std::thread([&] {
+      CUdeviceptr address = 0;
+      EXPECT_EQ(cuda.ask("cuMemAlloc_v2", &address, size_t(4)), CUDA_ERROR_INVALID_CONTEXT);
+    }).join();
+    cuda.allocate(4);
   });
 }
 

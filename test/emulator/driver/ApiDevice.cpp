@@ -126,12 +126,12 @@ EMULATED CUresult cuCtxSetCurrent(CUcontext context) {
   std::lock_guard lock(driver().mutex);
   if (context && (context != theContext() || driver().contexts == 0))
     return CUDA_ERROR_INVALID_CONTEXT;
-  driver().current = context != nullptr;
+  contextIsCurrent() = context != nullptr;
   return CUDA_SUCCESS;
 }
 
 EMULATED CUresult cuCtxGetCurrent(CUcontext *context) {
-  *context = driver().current ? theContext() : nullptr;
+  *context = contextIsCurrent() ? theContext() : nullptr;
   return CUDA_SUCCESS;
 }
 

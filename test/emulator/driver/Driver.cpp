@@ -20,6 +20,11 @@ Driver &emulator::driver() {
   return instance;
 }
 
+bool &emulator::contextIsCurrent() {
+  thread_local bool current = false;
+  return current;
+}
+
 Driver::Driver()
     : memory(fromEnvironment("LNX_EMULATOR_MEMORY", 8ull << 30)),
       multiprocessors(static_cast<uint32_t>(fromEnvironment("LNX_EMULATOR_SMS", 8))) {
@@ -48,7 +53,7 @@ void Driver::fail(CUresult code, std::string why) {
 CUresult Driver::ready() const {
   if (!initialised)
     return CUDA_ERROR_NOT_INITIALIZED;
-  if (!current)
+  if (!contextIsCurrent())
     return CUDA_ERROR_INVALID_CONTEXT;
   return sticky;
 }

@@ -39,8 +39,7 @@ public:
   Options options;
   uint32_t multiprocessors;
   bool initialised = false;
-  int contexts = 0; // retained
-  bool current = false;
+  int contexts = 0;                                             // retained
   std::map<const uint8_t *, std::unique_ptr<uint8_t[]>> pinned; // by address
   std::map<const uint8_t *, size_t> pinnedBytes;
   std::set<CUmodule> modules;
@@ -65,6 +64,9 @@ public:
 
 // The one device of this process.
 Driver &driver();
+
+// Whether the calling thread has made the context its own; each thread must.
+bool &contextIsCurrent();
 
 } // namespace emulator
 

@@ -81,6 +81,13 @@ bool inGlobal(Warp &w, Access &a, Touch touch) {
       outside |= address - base > last;
     same = !outside && a.owner->bytes >= a.bytes;
   }
+  if (same && (touch == Touch::Read || !a.owner->readOnly)) {
+    uint8_t *data = a.owner->at(a.owner->base);
+    const uint64_t base = a.owner->base;
+    for (unsigned l = 0; l < LaneCount; ++l)
+      a.host[l] = data + (a.address[l] - base);
+    return true;
+  }
   for (unsigned l = 0; l < LaneCount; ++l) {
     Allocation *owner = same ? a.owner : memory.find(a.address[l]);
     if (!owner || !owner->contains(a.address[l], a.bytes)) {
@@ -133,7 +140,7 @@ bool inShared(Warp &w, const Instruction &i, Access &a, Touch touch) {
               "launch with more dynamic shared memory, or mend the index");
       return false;
     }
-    if (shared.isInFlight(a.address[l], a.bytes)) {
+    if (shared.anyInFlight() && shared.isInFlight(a.address[l], a.bytes)) {
       w.fault(static_cast<int>(l),
               "shared address " + hex(a.address[l]) +
                   " is the target of an asynchronous copy that nothing has waited for",
@@ -200,7 +207,7 @@ bool emulator::isWritten(Warp &w, const Access &a, unsigned lane, unsigned offse
   if (a.space == Space::Param)
     return true;
   Allocation *owner = a.owner ? a.owner : w.cta->grid->memory.find(address);
-  return owner->isWritten(address, bytes);
+  return bytes <= 8 ? owner->isWrittenAligned(address, bytes) : owner->isWritten(address, bytes);
 }
 
 void emulator::setWritten(Warp &w, const Access &a) {

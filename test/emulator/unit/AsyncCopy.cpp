@@ -107,9 +107,11 @@ void commit(Warp &w, const Instruction &) {
 }
 
 void landOldest(Warp &w) {
-  for (const AsyncCopy &copy : w.copyGroups.front())
+  for (const AsyncCopy &copy : w.copyGroups.front()) {
+    w.cta->shared.landed();
     if (!land(w, copy))
       return;
+  }
   w.copyGroups.pop_front();
 }
 

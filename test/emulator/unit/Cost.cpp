@@ -11,6 +11,8 @@ namespace {
 constexpr unsigned SectorBytes = 32, Banks = 32, BankBytes = 4;
 
 uint64_t sectors(const Access &a) {
+  if (a.contiguous)
+    return (a.address[0] + LaneCount * a.bytes - 1) / SectorBytes - a.address[0] / SectorBytes + 1;
   std::array<uint64_t, LaneCount> sector;
   bool sorted = true;
   for (unsigned l = 0; l < LaneCount; ++l)
@@ -47,6 +49,15 @@ unsigned wavesOfPhase(const Access &a, uint32_t mask, unsigned from, unsigned to
 }
 
 void countShared(Counters &c, const Access &a, uint32_t mask) {
+  uint64_t differ = 0;
+  for (uint64_t address : a.address)
+    differ |= address ^ a.address[0];
+  if (differ == 0 && a.bytes <= BankBytes) { // one word for all lanes
+    c.sharedRequests += 1;
+    c.sharedIdealWaves += 1;
+    c.sharedWaves += 1;
+    return;
+  }
   unsigned phases = std::max(1u, a.bytes / BankBytes);
   unsigned lanes = LaneCount / phases;
   for (unsigned p = 0; p < phases; ++p) {

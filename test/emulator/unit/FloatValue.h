@@ -90,21 +90,20 @@ inline BFloat toBFloat(double x) {
   return toBFloat(f);
 }
 
-// PTX orders -0 below +0. Without `Nan` a NaN loses against a number.
-template <typename T, bool Nan> T minimum(T a, T b) {
-  if (a != a || b != b)
-    return Nan || (a != a && b != b) ? canonical(T(a + b)) : (a != a ? b : a);
-  if (a == b)
-    return std::signbit(a) ? a : b;
-  return a < b ? a : b;
+// PTX orders -0 below +0. Without `Nan` a NaN loses against a number. Written without branches:
+// equal values differ at most in the sign of a zero.
+template <typename T, bool Nan, bool Greater> T extremum(T a, T b) {
+  using U = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+  U x = std::bit_cast<U>(a), y = std::bit_cast<U>(b);
+  T r = std::bit_cast<T>(U(Greater ? x & y : x | y));
+  r = a < b ? (Greater ? b : a) : r;
+  r = b < a ? (Greater ? a : b) : r;
+  T other = Nan ? canonical(T(a + b)) : a != a ? b : a;
+  r = a != a || b != b ? other : r;
+  return canonical(r);
 }
-template <typename T, bool Nan> T maximum(T a, T b) {
-  if (a != a || b != b)
-    return Nan || (a != a && b != b) ? canonical(T(a + b)) : (a != a ? b : a);
-  if (a == b)
-    return std::signbit(a) ? b : a;
-  return a < b ? b : a;
-}
+template <typename T, bool Nan> T minimum(T a, T b) { return extremum<T, Nan, false>(a, b); }
+template <typename T, bool Nan> T maximum(T a, T b) { return extremum<T, Nan, true>(a, b); }
 
 } // namespace emulator
 

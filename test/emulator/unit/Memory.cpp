@@ -17,8 +17,12 @@ uint32_t unwrittenLanes(Warp &w, const Access &a, unsigned offset, unsigned byte
       lanes |= 1u << l;
   return lanes;
 }
-bool allWritten(const Access &a) {
-  return a.contiguous && a.owner && a.owner->isWritten(a.address[0], uint64_t(a.bytes) * LaneCount);
+bool allWritten(Warp &w, const Access &a) {
+  if (a.space == Space::Param)
+    return true;
+  if (a.contiguous && a.owner)
+    return a.owner->isWritten(a.address[0], uint64_t(a.bytes) * LaneCount);
+  return unwrittenLanes(w, a, 0, a.bytes) == 0;
 }
 
 // One element of every lane from memory type T to a register of type R: signed ones extend.
@@ -26,6 +30,15 @@ template <typename T, typename R>
 void loadElement(Warp &w, const Access &a, unsigned offset, Slot slot) {
   Cell<R> *d = row<R>(w, slot);
   const uint32_t mask = w.mask;
+  if (a.contiguous) {
+    const uint8_t *from = a.host[0] + offset;
+    for (unsigned l = 0; l < LaneCount; ++l) {
+      T value;
+      std::memcpy(&value, from + l * a.bytes, sizeof(T));
+      d[l] = put<R>(static_cast<R>(value));
+    }
+    return;
+  }
   for (unsigned l = 0; l < LaneCount; ++l) {
     T value;
     std::memcpy(&value, a.host[l] + offset, sizeof(T));
@@ -39,7 +52,7 @@ template <typename T, typename R> void load(Warp &w, const Instruction &i) {
   const unsigned count = i.count;
   if (!resolve(w, i, i.source[0], count * sizeof(T), Touch::Read, a))
     return;
-  bool defined = allWritten(a) || a.space == Space::Param;
+  bool defined = allWritten(w, a);
   for (unsigned e = 0; e < count; ++e) {
     Slot slot = w.kernel->slots[i.list + e];
     if (slot == NoSlot)

@@ -35,18 +35,24 @@ template <Mode M> void shuffle(Warp &w, const Instruction &i) {
   const uint32_t *b = row<uint32_t>(w, i.source[1]), *c = row<uint32_t>(w, i.source[2]);
   if (uint32_t bad = (w.narrowPoison[i.source[1]] | w.narrowPoison[i.source[2]]) & w.mask)
     return w.fault(firstLane(bad), "the lane to read was never initialised", "define it");
-  uint32_t value[LaneCount], poisoned = 0, ranges = 0;
+  uint32_t value[LaneCount], from[LaneCount], poisoned = 0, ranges = 0;
   for (unsigned l = 0; l < LaneCount; ++l) {
     bool inRange = false;
-    unsigned j = sourceLane<M>(l, b[l], c[l], inRange);
-    value[l] = a[j];
-    poisoned |= (w.narrowPoison[i.source[0]] >> j & 1) << l;
+    from[l] = sourceLane<M>(l, b[l], c[l], inRange);
     ranges |= uint32_t(inRange) << l;
-    if (w.mask >> l & 1 && !(w.mask >> j & 1))
-      return w.fault(static_cast<int>(l),
-                     "reads lane " + std::to_string(j) + ", which does not execute the shuffle",
-                     "shuffle with the whole warp, or keep the source inside the member mask");
   }
+  for (unsigned l = 0; l < LaneCount; ++l)
+    value[l] = a[from[l]];
+  if (uint32_t marks = w.narrowPoison[i.source[0]])
+    for (unsigned l = 0; l < LaneCount; ++l)
+      poisoned |= (marks >> from[l] & 1) << l;
+  if (w.mask != AllLanes)
+    for (unsigned l = 0; l < LaneCount; ++l)
+      if (w.mask >> l & 1 && !(w.mask >> from[l] & 1))
+        return w.fault(static_cast<int>(l),
+                       "reads lane " + std::to_string(from[l]) +
+                           ", which does not execute the shuffle",
+                       "shuffle with the whole warp, or keep the source inside the member mask");
   if (i.destination != NoSlot) {
     uint32_t *d = row<uint32_t>(w, i.destination);
     for (unsigned l = 0; l < LaneCount; ++l)
