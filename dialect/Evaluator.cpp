@@ -207,7 +207,7 @@ LogicalResult Frame::runOp(Operation &op) {
         return success();
       })
       .Case([&](TableOp table) {
-        set(table.getResult(), Array({}, table.getValues()[layerOf(table.getLayer())]));
+        set(table.getResult(), Array({}, table.getValues()[table.getLayer() ? layerOf(table.getLayer()) : 0]));
         return success();
       })
       .Case([&](WriteStateOp write) {

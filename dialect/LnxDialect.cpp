@@ -1,6 +1,7 @@
 // LnxDialect.cpp: registers the dialect and answers what its tensor types mean.
 // Relied on by everything that reads or builds the IR.
 #include "dialect/LnxDialect.h"
+#include "dialect/Schedule.h"
 #include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -40,6 +41,19 @@ static void printLaw(AsmPrinter &printer, StringRef law) { printer.printKeywordO
 
 static ParseResult parseLaw(AsmParser &parser, std::string &law) {
   return parser.parseKeywordOrString(&law);
+}
+
+LogicalResult lnx::verifySchedule(function_ref<InFlightDiagnostic()> emitError, StringAttr text) {
+  if (!text || Schedule::parse(text.getValue()))
+    return success();
+  return emitError() << "'" << text.getValue() << "' is no schedule";
+}
+
+LogicalResult InitAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
+                               DenseF64ArrayAttr, DenseF64ArrayAttr, StringAttr aSchedule,
+                               StringAttr bSchedule) {
+  return failure(failed(verifySchedule(emitError, aSchedule)) ||
+                 failed(verifySchedule(emitError, bSchedule)));
 }
 
 #define GET_ATTRDEF_CLASSES

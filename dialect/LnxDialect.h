@@ -45,6 +45,9 @@ llvm::ArrayRef<int64_t> getFeatures(Type type);
 /// tensor<?xFxf32> or tensor<Fxf32>.
 RankedTensorType getTensorType(MLIRContext *context, llvm::ArrayRef<int64_t> features,
                                bool withRows);
+/// That `text`, if there is one, is a schedule (Schedule.h).
+llvm::LogicalResult verifySchedule(llvm::function_ref<InFlightDiagnostic()> emitError,
+                                   StringAttr text);
 /// The type element-wise operands broadcast to, or failure when they do not fit.
 FailureOr<RankedTensorType> broadcastTypes(llvm::ArrayRef<Type> types);
 

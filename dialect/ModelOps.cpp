@@ -1,6 +1,7 @@
 // ModelOps.cpp: text form and rules of the frame: repeat, group, apply, table.
 // Nothing here computes; primitives are in ops/.
 #include "dialect/LnxDialect.h"
+#include "dialect/Schedule.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
@@ -79,8 +80,8 @@ void RepeatOp::build(OpBuilder &builder, OperationState &state, int64_t first, i
   for (Type element : stackElementTypes)
     types.push_back(getStackedType(element, count));
   build(builder, state, types, builder.getI64IntegerAttr(first), builder.getI64IntegerAttr(count),
-        reverse ? builder.getUnitAttr() : UnitAttr(), builder.getStringAttr(scope), carries,
-        slices);
+        /*from=*/StringAttr(), /*to=*/StringAttr(), reverse ? builder.getUnitAttr() : UnitAttr(),
+        builder.getStringAttr(scope), carries, slices);
   auto body = std::make_unique<Block>();
   body->addArgument(builder.getIndexType(), state.location);
   for (Value carry : carries)
@@ -104,6 +105,10 @@ void RepeatOp::print(OpAsmPrinter &printer) {
   printer << ' ';
   printer.printOperand(getLayer());
   printer << " first " << getFirst() << " count " << getCount();
+  if (getFromAttr())
+    printer << " from " << getFromAttr();
+  if (getToAttr())
+    printer << " to " << getToAttr();
   if (getReverse())
     printer << " reverse";
   printer << " scope " << getScopeAttr();
@@ -121,8 +126,9 @@ void RepeatOp::print(OpAsmPrinter &printer) {
     printer << ')';
   }
   printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(), {getFirstAttrName(), getCountAttrName(), getReverseAttrName(),
-                            getScopeAttrName(), getOperandSegmentSizesAttrName()});
+      (*this)->getAttrs(),
+      {getFirstAttrName(), getCountAttrName(), getFromAttrName(), getToAttrName(),
+       getReverseAttrName(), getScopeAttrName(), getOperandSegmentSizesAttrName()});
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -134,6 +140,10 @@ static ParseResult parseRepeatHead(OpAsmParser &parser, OperationState &result) 
   StringAttr scope;
   if (parser.parseKeyword("first") || parser.parseInteger(first) || parser.parseKeyword("count") ||
       parser.parseInteger(count))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("from")) && parser.parseAttribute(properties.from))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("to")) && parser.parseAttribute(properties.to))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("reverse")))
     properties.reverse = builder.getUnitAttr();
@@ -206,6 +216,14 @@ LogicalResult RepeatOp::verify() {
   int64_t count = getCount();
   if (count < 1)
     return emitOpError("repeats ") << count << " layers; there must be at least 1";
+  for (StringAttr end : {getFromAttr(), getToAttr()}) {
+    if (failed(verifySchedule([this] { return emitOpError(); }, end)))
+      return failure();
+    if (end && Schedule::parse(end.getValue())->isOfLayer())
+      return emitOpError("reaches ") << end << ", which depends on the layer";
+  }
+  if (!getFromAttr() != !getToAttr())
+    return emitOpError("says only at one end which layers it has at other depths");
   if (failed(verifyRepeatArguments(*this)))
     return failure();
   if (getResults().size() < getCarries().size())
@@ -291,7 +309,11 @@ LogicalResult ApplyOp::verify() {
 }
 
 LogicalResult TableOp::verify() {
-  auto argument = dyn_cast<BlockArgument>(getLayer());
+  if (failed(verifySchedule([this] { return emitOpError(); }, getScheduleAttr())))
+    return failure();
+  if (!getLayer() && getValues().size() != 1)
+    return emitOpError("holds ") << getValues().size() << " numbers and no layer to choose one";
+  auto argument = dyn_cast_if_present<BlockArgument>(getLayer());
   auto repeat = argument ? dyn_cast<RepeatOp>(argument.getOwner()->getParentOp()) : RepeatOp();
   if (repeat && getValues().size() != repeat.getCount())
     return emitOpError("holds ") << getValues().size() << " numbers for " << repeat.getCount()

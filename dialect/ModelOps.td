@@ -25,6 +25,11 @@ def Lnx_ModelOp : Lnx_Op<"model", [IsolatedFromAbove, Symbol, SingleBlock, NoReg
     The body ends in `lnx.return` of the logits, `tensor<?xVxf32>`. `settings` keeps the numbers the
     model was elaborated with; `context` is the longest sequence, 0 for no limit. The unit attribute
     `chooses_by_depth` says that a number or a statement was chosen by comparing with the depth.
+
+    A *schedule* is a number as a function of the layer l and the depth N, as text: one sum of
+    c*l^p*N^s*log(N)^q, "1/2*N^-1/2", or a lower and an upper one, "0 .. N^-1" (Schedule.h). It holds
+    for all large N, beside the numbers of this depth. The unit attribute `one_depth` says that some
+    part of the model is known at this depth only, so nothing may be concluded about others.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$context, OptionalAttr<DictionaryAttr>:$settings);
   let regions = (region SizedRegion<1>:$body);
@@ -90,12 +95,14 @@ def Lnx_RepeatOp : Lnx_Op<"repeat", [AttrSizedOperandSegments, SingleBlock, Recu
     `reverse`. The body's arguments are the layer index (0-based within this repeat, type index),
     the carried values, and this layer's part of each slice (the slice's type without its leading
     dimension `count`). `lnx.yield` gives the next carried values, then one value for each stack.
-    Results are the last carried values, then the stacks: the yielded values of all layers along a
+    `from` and `to` are the schedules of its first and last layer; without them it has these layers
+    at every depth. Results are the last carried values, then the stacks: the yielded values of all layers along a
     new leading dimension `count`, indexed by layer whatever the order of running. A stack of a row
     tensor `tensor<?x768xf32>` is `tensor<12x?x768xf32>`. Values around the repeat may be used inside.
     `scope` is put before the layer number in parameter paths.
   }];
-  let arguments = (ins I64Attr:$first, I64Attr:$count, UnitAttr:$reverse, StrAttr:$scope,
+  let arguments = (ins I64Attr:$first, I64Attr:$count, OptionalAttr<StrAttr>:$from,
+                       OptionalAttr<StrAttr>:$to, UnitAttr:$reverse, StrAttr:$scope,
                        Variadic<Lnx_Tensor>:$carries, Variadic<Lnx_Tensor>:$slices);
   let results = (outs Variadic<Lnx_Tensor>:$results);
   let regions = (region SizedRegion<1>:$body);
@@ -130,9 +137,16 @@ def Lnx_YieldOp : Lnx_Op<"yield", [Pure, Terminator, ReturnLike]> {
 
 def Lnx_TableOp : Lnx_Op<"table", [Pure]> {
   let summary = "the number of this layer: `values[layer]`";
-  let arguments = (ins Index:$layer, DenseF64ArrayAttr:$values);
+  let description = [{
+    Without a layer it is one number for all, which at level spec another depth may change; lower
+    levels write that as `lnx.constant`.
+  }];
+  let arguments = (ins Optional<Index>:$layer, DenseF64ArrayAttr:$values,
+                       OptionalAttr<StrAttr>:$schedule);
   let results = (outs Lnx_Tensor:$result);
-  let assemblyFormat = "custom<Numbers>($values) `at` $layer attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    custom<Numbers>($values) (`at` $layer^)? (`schedule` $schedule^)? attr-dict `:` type($result)
+  }];
   let hasVerifier = 1;
 }
 

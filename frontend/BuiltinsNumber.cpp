@@ -39,6 +39,32 @@ Scalar ofScalar(const std::string &name, const Scalar &x) {
                  x);
 }
 
+/// What ofScalar gives at other depths.
+Schedule ofSchedule(const std::string &name, const Schedule &x) {
+  const Schedule one = Schedule::constant(1);
+  if (name == "sqrt" || name == "rsqrt")
+    return power(x, Schedule::constant(Scalar::fraction(name == "sqrt" ? 1 : -1, 2)));
+  if (name == "abs")
+    return abs(x);
+  if (name == "floor")
+    return floor(x);
+  if (name == "ceil")
+    return ceil(x);
+  if (name == "round")
+    return round(x);
+  if (name == "relu")
+    return maximum(x, Schedule::constant(0));
+  if (name == "exp")
+    return exp(x);
+  if (name == "log")
+    return log(x);
+  if (name == "tanh")
+    return maximum(minimum(contracted(x), one), -one);
+  if (name == "sigmoid")
+    return Schedule::between(0, 1);
+  return contracted(x); // silu and gelu lie between 0 and x
+}
+
 /// A null result: not a function of tensors.
 mlir::Value ofTensor(const std::string &name, mlir::OpBuilder &b, mlir::Location at,
                      mlir::Value x) {
@@ -74,7 +100,8 @@ Value applyUnary(Elaborator &e, BuiltinCall &call) {
     const bool keepsForm = name == "sqrt" || name == "rsqrt" || name == "log";
     if (!keepsForm && number->isSchedule())
       e.chooseByDepth();
-    Number result = number->map([&](const Scalar &s) { return ofScalar(name, s); });
+    Number result = number->map([&](const Scalar &s) { return ofScalar(name, s); },
+                                [&](const Schedule &s) { return ofSchedule(name, s); });
     if (!result.any([](const Scalar &s) { return !s.isFinite(); }))
       return Value(std::move(result), call.location);
     e.error(x.location, "'" + name + "' of " + format(*number) + " is not a finite number");
@@ -98,10 +125,14 @@ Value applyExtremum(Elaborator &e, BuiltinCall &call) {
   if (a && b && (a->isSchedule() || b->isSchedule()))
     e.chooseByDepth();
   if (a && b)
-    return Value(Number::map(*a, *b,
-                             [&](const Scalar &x, const Scalar &y) {
-                               return (Scalar::compare(x, y) > 0) == isMax ? x : y;
-                             }),
+    return Value(Number::map(
+                     *a, *b,
+                     [&](const Scalar &x, const Scalar &y) {
+                       return (Scalar::compare(x, y) > 0) == isMax ? x : y;
+                     },
+                     [&](const Schedule &x, const Schedule &y) {
+                       return isMax ? maximum(x, y) : minimum(x, y);
+                     }),
                  call.location);
   const mlir::Value x = e.operandOf(*call.args[0], call.builtin.name);
   const mlir::Value y = x ? e.operandOf(*call.args[1], call.builtin.name) : mlir::Value();

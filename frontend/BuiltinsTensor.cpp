@@ -158,6 +158,7 @@ std::optional<double> sharedNumber(Elaborator &e, const std::optional<Argument> 
                                format(number->at(number->size() - 1)));
     return std::nullopt;
   }
+  e.keepToDepth(*number);
   return number->front().value();
 }
 } // namespace
@@ -183,9 +184,9 @@ Value applyAttend(Elaborator &e, BuiltinCall &call) {
   double scale = 1 / std::sqrt(double(a->size));
   if (call.args[6]) {
     const Number *number = call.args[6]->value.as<Number>();
-    if (number && number->isUniform()) {
+    if (number && number->isUniform() && !number->hasSchedule()) {
       scale = number->front().value();
-    } else { // a learned scale, or one per layer
+    } else { // a learned scale, or one that changes with the layer or the depth
       const mlir::Value factor = e.operandOf(*call.args[6], "attend");
       if (!factor)
         return {};

@@ -64,6 +64,8 @@ void Elaborator::finish(ir::ModelOp op, const ast::Decl &decl, const Value &logi
     choosesByDepth |= seen != 3;
   if (choosesByDepth)
     op->setAttr("chooses_by_depth", builder.getUnitAttr());
+  if (isOfOneDepth)
+    op->setAttr("one_depth", builder.getUnitAttr());
 }
 
 const ast::Decl *Elaborator::chooseModel() {

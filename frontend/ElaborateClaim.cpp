@@ -94,6 +94,7 @@ mlir::Attribute Elaborator::boundOf(const ast::Bound &bound) {
       numberOf({{}, value, bound.value, bound.value->location}, "a bound");
   if (!number)
     return {};
+  keepToDepth(*number);
   if (number->isUniform())
     return builder.getF64FloatAttr(number->front().value());
   return builder.getDenseF64ArrayAttr(number->values());
@@ -206,6 +207,8 @@ mlir::DictionaryAttr Elaborator::assumeArguments(const ast::Assume &node, llvm::
     }
     const std::optional<Number> number =
         numberOf({{}, evaluate(arg.value), arg.value, arg.value->location}, "'" + name + "'");
+    if (number)
+      keepToDepth(*number);
     if (number)
       list.set(name, builder.getF64FloatAttr(number->front().value()));
     isGood &= number.has_value();

@@ -53,7 +53,9 @@ Value Elaborator::negate(const ast::Expr &expr, const ast::Negate &node) {
   if (value.isPoison())
     return {};
   if (const Number *number = value.as<Number>())
-    return Value(number->map([](const Scalar &a) { return -a; }), expr.location);
+    return Value(
+        number->map([](const Scalar &a) { return -a; }, [](const Schedule &a) { return -a; }),
+        expr.location);
   if (!isArithmetic(value)) {
     error(node.operand->location, "'-' takes numbers and tensors, this is " + describe(value));
     return {};
@@ -131,14 +133,13 @@ Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, con
   if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
     if ((node.op == Op::Add || node.op == Op::Sub) && hidesSummand(*a, *b))
       chooseByDepth();
-    return finite(Number::map(*a, *b,
-                              [&](const Scalar &x, const Scalar &y) {
-                                return node.op == Op::Add   ? x + y
-                                       : node.op == Op::Sub ? x - y
-                                       : node.op == Op::Mul ? x * y
-                                                            : x / y;
-                              }),
-                  expr);
+    const auto apply = [&](const auto &x, const auto &y) {
+      return node.op == Op::Add   ? x + y
+             : node.op == Op::Sub ? x - y
+             : node.op == Op::Mul ? x * y
+                                  : x / y;
+    };
+    return finite(Number::map(*a, *b, apply, apply), expr);
   }
   const Number *divisor = node.op == Op::Div ? r.as<Number>() : nullptr;
   if (divisor && !mayDivideBy(*divisor, expr))
@@ -193,12 +194,12 @@ Value Elaborator::powerOf(const ast::Expr &expr, const ast::Binary &node, const 
   if (const Number *base = l.as<Number>()) {
     if (hidesExponent(*base, *exponent))
       chooseByDepth();
-    return finite(
-        Number::map(*base, *exponent, [](const Scalar &b, const Scalar &e) { return power(b, e); }),
-        expr);
+    const auto apply = [](const auto &b, const auto &e) { return power(b, e); };
+    return finite(Number::map(*base, *exponent, apply, apply), expr);
   }
   const mlir::Value x = l.as<Tensor>()->value;
   const mlir::Location at = place(expr.location);
+  keepToDepth(*exponent);
   if (exponent->isUniform())
     return Value(
         ir::PowOp::create(builder, at, x, builder.getF64FloatAttr(exponent->front().value())),

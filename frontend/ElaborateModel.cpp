@@ -33,17 +33,21 @@ Value Elaborator::model(const ast::Decl &decl, std::vector<ModelArgument> args, 
   return result;
 }
 
-namespace {
-/// The formals that Depths.cpp scales.
-void markDepth(const std::string &formal, Value &value) {
+/// The formals that say how deep a model is: the first of them is the N of its schedules, the
+/// others keep their share of it.
+void Elaborator::markDepth(const std::string &formal, Value &value) {
   const Number *number = value.as<Number>();
   if (!number || (formal != "depth" && formal != "N" && formal != "M"))
     return;
   Number marked = *number;
   marked.isOfDepth = true;
+  const Scalar here = number->front();
+  if (!depthUnit && isPositive(here))
+    depthUnit = here;
+  if (!number->hasSchedule() && isPositive(here))
+    marked = marked.with(Schedule::depth(here / *depthUnit));
   value = Value(std::move(marked), value.origin());
 }
-} // namespace
 
 /// Gives each formal its value and takes the arguments it used out of `args`.
 bool Elaborator::bindModel(Frame &callee, std::vector<ModelArgument> &args, Location at) {

@@ -66,11 +66,25 @@ void Elaborator::leaveScope() {
   frame->scopes.pop_back();
 }
 
+/// The layers at other depths, where `count` of them are at this one.
+Stretch Elaborator::stretchOf(const Value &first, const Value &last, int64_t count) {
+  const Number &from = *first.as<Number>(), &to = *last.as<Number>();
+  const Schedule one = Schedule::constant(1);
+  const std::optional<Border> begin = Border::behind(from.schedule() - one),
+                              end = Border::behind(to.schedule());
+  // None here and none at any depth, or some here and some at every large one.
+  if (begin && end && (count > 0 ? begin->isAhead(*end, 1) : end->isAhead(*begin, 0)))
+    return {*begin, *end};
+  keepToDepth();
+  return {Border::after(0, from.front() - 1), Border::after(0, to.front())};
+}
+
 void Elaborator::repeat(const ast::Stmt &stmt, const ast::Repeat &node) {
+  const Value from = evaluate(node.first), to = evaluate(node.last);
   const std::optional<int64_t> first =
-      wholeOf(evaluate(node.first), node.first.get(), node.first->location, "first layer");
+      wholeAtDepth(from, node.first.get(), node.first->location, "first layer");
   const std::optional<int64_t> last =
-      wholeOf(evaluate(node.last), node.last.get(), node.last->location, "last layer");
+      wholeAtDepth(to, node.last.get(), node.last->location, "last layer");
   if (!first || !last)
     return;
   const int64_t count = *last - *first + 1;
@@ -84,13 +98,17 @@ void Elaborator::repeat(const ast::Stmt &stmt, const ast::Repeat &node) {
     noteNumbers(diagnostic, *node.last);
     return;
   }
-  if (activeRun)
+  Stretch rest = stretchOf(from, to, count);
+  if (activeRun) {
+    keepToDepth(*from.as<Number>());
+    keepToDepth(*to.as<Number>());
     return unroll(stmt, node, *first, *last);
+  }
   const std::vector<std::string> streams = streamsOf(node.body);
   const std::string scope = repeatScope(streams);
   int64_t runs = 0;
   for (int64_t layer = *first; layer <= *last && !stopped();) {
-    Run run{layer, *last - layer + 1, frame, {}, {}};
+    Run run{layer, *last - layer + 1, frame, {}, rest, {}, {}};
     if (++runs > maxRuns) {
       error(node.index.location, "the conditions on '" + node.index.text +
                                      "' cut this repeat into more than " + std::to_string(maxRuns) +
@@ -98,8 +116,9 @@ void Elaborator::repeat(const ast::Stmt &stmt, const ast::Repeat &node) {
       return;
     }
     while (!runLayers(stmt, node, run, streams, scope))
-      run = {layer, *run.splitAt - layer, frame, {}, {}};
+      run = {layer, *run.splitAt - layer, frame, {}, {rest.begin, run.cut}, {}, {}};
     layer += run.count;
+    rest.begin = run.stretch.end;
   }
 }
 
@@ -111,7 +130,7 @@ bool Elaborator::runBodyOf(ir::RepeatOp op, const ast::Repeat &node, Run &run,
   std::vector<Scalar> layers;
   for (int64_t i = 0; i < run.count; ++i)
     layers.push_back(run.first + i);
-  Number index(std::move(layers));
+  Number index = Number(std::move(layers)).with(run.stretch.index());
   index.isOfLayer = true;
   frame->scopes.emplace_back();
   frame->scopes.back().emplace(node.index.text,
@@ -151,6 +170,10 @@ bool Elaborator::runLayers(const ast::Stmt &stmt, const ast::Repeat &node, Run &
   auto op = ir::RepeatOp::create(builder, place(stmt.location), run.first, run.count,
                                  /*reverse=*/false, scope, carries, mlir::ValueRange(),
                                  mlir::TypeRange());
+  if (const auto [from, to] = run.stretch.ends(); !from.empty()) {
+    op.setFrom(from);
+    op.setTo(to);
+  }
   run.layer = op.getLayer();
   for (size_t i = 0; i < bindings.size(); ++i)
     bindings[i]->value = Value(op.getCarryArguments()[i], before[i].origin());

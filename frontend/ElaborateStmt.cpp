@@ -83,14 +83,13 @@ double xavierStd(double gain, llvm::ArrayRef<int64_t> shape) {
 ir::InitAttr Elaborator::initAttr(const Initialiser &init, llvm::ArrayRef<int64_t> shape,
                                   Location at) {
   using Kind = Initialiser::Kind;
-  const auto make = [&](llvm::StringRef kind, const std::vector<double> &a,
-                        const std::vector<double> &b) {
-    return ir::InitAttr::get(&context, kind, builder.getDenseF64ArrayAttr(a),
-                             builder.getDenseF64ArrayAttr(b));
+  const auto make = [&](llvm::StringRef kind, const Number &a, const Number &b) {
+    return ir::InitAttr::get(&context, kind, builder.getDenseF64ArrayAttr(a.values()),
+                             builder.getDenseF64ArrayAttr(b.values()), scheduleAttr(a),
+                             scheduleAttr(b));
   };
-  std::vector<double> a = init.a.values();
-  for (const std::vector<double> &values : {a, init.b.values()})
-    for (const double v : values)
+  for (const Number *number : {&init.a, &init.b})
+    for (const double v : number->values())
       if (std::abs(v) > std::numeric_limits<float>::max()) {
         error(at, "number " + format(v) + " is beyond " +
                       format(std::numeric_limits<float>::max()) + ", the largest 32-bit float");
@@ -106,19 +105,23 @@ ir::InitAttr Elaborator::initAttr(const Initialiser &init, llvm::ArrayRef<int64_
     error(at, "identity needs a square matrix, the parameter is " + shapeText(shape));
     return {};
   }
-  if (init.kind == Kind::Xavier)
-    for (double &gain : a)
-      gain = xavierStd(gain, shape);
   switch (init.kind) {
   case Kind::Const:
-    return make("const", a, {0});
+    return make("const", init.a, Number(0));
   case Kind::Normal:
-  case Kind::Xavier:
-    return make("normal", a, {0});
+    return make("normal", init.a, Number(0));
+  case Kind::Xavier: {
+    const auto toStd = [&](const Scalar &gain) {
+      return Scalar::inexact(xavierStd(gain.value(), shape));
+    };
+    const Schedule unit = Schedule::constant(Scalar::inexact(xavierStd(1, shape)));
+    return make("normal", init.a.map(toStd, [&](const Schedule &gain) { return gain * unit; }),
+                Number(0));
+  }
   case Kind::Uniform:
-    return make("uniform", a, init.b.values());
+    return make("uniform", init.a, init.b);
   case Kind::Identity:
-    return make("identity", {1}, {0});
+    return make("identity", Number(1), Number(0));
   }
   return {};
 }
@@ -170,31 +173,42 @@ void Elaborator::giveBack(const ast::Return &node) {
                         : evaluate(node.value, {CallScope::Kind::None});
 }
 
-std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condition) {
+/// With l <= depth/4 in rational arithmetic (S5), at this depth and at every large one.
+Comparison Elaborator::compareNumbers(const ast::Condition &condition, const Number &a,
+                                      const Number &b) {
+  using Op = ast::CompareOp;
+  Comparison result;
+  // One answer for all layers says nothing about other depths.
+  const bool isOfLayer = a.isOfLayer || b.isOfLayer;
+  if (!isOfLayer && (a.isOfDepth || b.isOfDepth))
+    chooseByDepth();
+  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+    const int order = Scalar::compare(a.at(i), b.at(i));
+    result.truths.push_back(condition.op == Op::Less           ? order < 0
+                            : condition.op == Op::LessEqual    ? order <= 0
+                            : condition.op == Op::Greater      ? order > 0
+                            : condition.op == Op::GreaterEqual ? order >= 0
+                            : condition.op == Op::Equal        ? order == 0
+                                                               : order != 0);
+    if (isOfLayer)
+      outcomes[&condition] |= result.truths.back() ? 2 : 1;
+  }
+  if (a.hasSchedule() || b.hasSchedule())
+    result.always = truthOf(condition.op, a.schedule(), b.schedule(),
+                            activeRun ? activeRun->stretch : Stretch());
+  else
+    result.always = Truth{result.truths.front(), {}};
+  return result;
+}
+
+std::optional<Comparison> Elaborator::compare(const ast::Condition &condition) {
   using Op = ast::CompareOp;
   const Value l = evaluate(condition.lhs), r = evaluate(condition.rhs);
   if (l.isPoison() || r.isPoison())
     return std::nullopt;
   const bool isEquality = condition.op == Op::Equal || condition.op == Op::NotEqual;
-  std::vector<bool> result;
-  if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
-    // One answer for all layers says nothing about other depths.
-    const bool isOfLayer = a->isOfLayer || b->isOfLayer;
-    if (!isOfLayer && (a->isOfDepth || b->isOfDepth))
-      chooseByDepth();
-    for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
-      const int order = Scalar::compare(a->at(i), b->at(i));
-      result.push_back(condition.op == Op::Less           ? order < 0
-                       : condition.op == Op::LessEqual    ? order <= 0
-                       : condition.op == Op::Greater      ? order > 0
-                       : condition.op == Op::GreaterEqual ? order >= 0
-                       : condition.op == Op::Equal        ? order == 0
-                                                          : order != 0);
-      if (isOfLayer)
-        outcomes[&condition] |= result.back() ? 2 : 1;
-    }
-    return result;
-  }
+  if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b)
+    return compareNumbers(condition, *a, *b);
   if (l.as<Tensor>() || r.as<Tensor>() || !isEquality || l.as<Number>() || r.as<Number>()) {
     const Value &bad = l.as<Tensor>() || !l.as<Number>() ? l : r;
     error((&bad == &l ? condition.lhs : condition.rhs)->location,
@@ -205,22 +219,35 @@ std::optional<std::vector<bool>> Elaborator::compare(const ast::Condition &condi
   const std::optional<Initialiser> b = initialiserOf(r, condition.rhs->location);
   if (!a || !b)
     return std::nullopt;
+  Comparison result;
+  bool isOfDepth = false;
+  for (const Number *number : {&a->a, &a->b, &b->a, &b->b})
+    isOfDepth |= number->hasSchedule();
   for (size_t i = 0; i < std::max({a->a.size(), a->b.size(), b->a.size(), b->b.size()}); ++i)
-    result.push_back((a->kind == b->kind && a->a.at(i) == b->a.at(i) && a->b.at(i) == b->b.at(i)) ==
-                     (condition.op == Op::Equal));
+    result.truths.push_back((a->kind == b->kind && a->a.at(i) == b->a.at(i) &&
+                             a->b.at(i) == b->b.at(i)) == (condition.op == Op::Equal));
+  if (!isOfDepth)
+    result.always = Truth{result.truths.front(), {}};
   return result;
 }
 
 std::optional<bool> Elaborator::decide(const ast::Condition &condition) {
-  const std::optional<std::vector<bool>> truths = compare(condition);
-  if (!truths)
+  const std::optional<Comparison> found = compare(condition);
+  if (!found)
     return std::nullopt;
-  for (size_t i = 1; i < truths->size(); ++i)
-    if ((*truths)[i] != truths->front()) {
-      activeRun->splitAt = activeRun->first + int64_t(i);
-      return std::nullopt;
-    }
-  return truths->front();
+  const auto &[truths, always] = *found;
+  const auto change = std::find(truths.begin(), truths.end(), !truths.front());
+  const bool isSplit = change != truths.end();
+  // What every large depth has, this one has to have too.
+  const bool isTypical =
+      always && always->first == truths.front() && always->until.has_value() == isSplit;
+  if (!isTypical)
+    keepToDepth();
+  if (!isSplit)
+    return truths.front();
+  activeRun->splitAt = activeRun->first + (change - truths.begin());
+  activeRun->cut = isTypical ? *always->until : Border::after(0, *activeRun->splitAt - 1);
+  return std::nullopt;
 }
 
 void Elaborator::choose(const ast::If &node) {

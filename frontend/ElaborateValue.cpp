@@ -29,11 +29,17 @@ mlir::Value Elaborator::tensorOf(const Value &value, Location at) {
                     ", the largest 32-bit float");
       return {};
     }
-  if (number.isUniform())
+  if (number.isUniform() && !number.hasSchedule())
     return ir::ConstantOp::create(builder, place(at),
                                   builder.getF64FloatAttr(number.front().value()));
-  return ir::TableOp::create(builder, place(at), typeOf({}, false), activeRun->layer,
-                             builder.getDenseF64ArrayAttr(number.values()));
+  return ir::TableOp::create(builder, place(at), typeOf({}, false),
+                             number.isUniform() ? mlir::Value() : activeRun->layer,
+                             builder.getDenseF64ArrayAttr(number.values()), scheduleAttr(number));
+}
+
+mlir::StringAttr Elaborator::scheduleAttr(const Number &number) {
+  return number.hasSchedule() ? builder.getStringAttr(number.schedule().print())
+                              : mlir::StringAttr();
 }
 
 std::optional<Number> Elaborator::numberOf(const Argument &arg, const std::string &what) {
@@ -46,6 +52,13 @@ std::optional<Number> Elaborator::numberOf(const Argument &arg, const std::strin
 
 std::optional<int64_t> Elaborator::wholeOf(const Value &value, const ast::Expr *expr, Location at,
                                            const std::string &what) {
+  if (const Number *number = value.as<Number>())
+    keepToDepth(*number);
+  return wholeAtDepth(value, expr, at, what);
+}
+
+std::optional<int64_t> Elaborator::wholeAtDepth(const Value &value, const ast::Expr *expr,
+                                                Location at, const std::string &what) {
   if (value.isPoison())
     return std::nullopt;
   const std::string text = expr ? " '" + print(*expr) + "'" : "";

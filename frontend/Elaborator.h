@@ -3,6 +3,7 @@
 #pragma once
 
 #include "frontend/Elaborate.h"
+#include "frontend/Stretch.h"
 #include "frontend/Value.h"
 
 #include <map>
@@ -62,8 +63,17 @@ struct Run {
   int64_t first = 0, count = 0;
   const Frame *owner = nullptr; // whose statement it is
   mlir::Value layer;            // the index inside the repeat
+  /// The same layers at every large depth.
+  Stretch stretch;
   /// Set when a condition changes at this layer: the run has to end before it.
   std::optional<int64_t> splitAt;
+  Border cut; // the same at every large depth
+};
+
+/// A condition in the layers of a run.
+struct Comparison {
+  std::vector<bool> truths;    // one for each, or one for all
+  std::optional<Truth> always; // at every large depth, if that is known
 };
 
 /// A name in an assumption that must belong to a parameter or a scope of the model.
@@ -109,8 +119,12 @@ public:
   mlir::Location place(Location at);
   mlir::Value tensorOf(const Value &value, Location at);
   std::optional<Number> numberOf(const Argument &arg, const std::string &what);
+  /// A whole number that a shape or a choice rests on.
   std::optional<int64_t> wholeOf(const Value &value, const ast::Expr *expr, Location at,
                                  const std::string &what);
+  /// One that other depths may change.
+  std::optional<int64_t> wholeAtDepth(const Value &value, const ast::Expr *expr, Location at,
+                                      const std::string &what);
   std::optional<int64_t> positiveOf(const Argument &arg, const std::string &what);
   std::optional<Initialiser> initialiserOf(const Value &value, Location at);
   /// A float tensor, or a number made one.
@@ -122,6 +136,9 @@ public:
   /// A number or a statement was chosen by comparing with the depth: tables of some depths then say
   /// nothing about all of them, and the verifier must not read a growth class from them.
   void chooseByDepth() { choosesByDepth = true; }
+  /// Something of the model is known at this depth only.
+  void keepToDepth() { isOfOneDepth = true; }
+  void keepToDepth(const Number &number) { isOfOneDepth |= number.hasSchedule(); }
 
 private:
   friend struct FrameGuard;
@@ -171,11 +188,14 @@ private:
   void giveBack(const ast::Return &node);
   void choose(const ast::If &node);
   std::optional<bool> decide(const ast::Condition &condition);
-  std::optional<std::vector<bool>> compare(const ast::Condition &condition);
+  std::optional<Comparison> compare(const ast::Condition &condition);
+  Comparison compareNumbers(const ast::Condition &condition, const Number &a, const Number &b);
+  mlir::StringAttr scheduleAttr(const Number &number);
   ir::InitAttr initAttr(const Initialiser &init, llvm::ArrayRef<int64_t> shape, Location at);
 
   // Repeats (ElaborateRepeat.cpp)
   void repeat(const ast::Stmt &stmt, const ast::Repeat &node);
+  Stretch stretchOf(const Value &first, const Value &last, int64_t count);
   void unroll(const ast::Stmt &stmt, const ast::Repeat &node, int64_t first, int64_t last);
   bool runBodyOf(ir::RepeatOp op, const ast::Repeat &node, Run &run,
                  const std::vector<Binding *> &streams);
@@ -215,6 +235,7 @@ private:
   const ast::Sig *sigOf(const ast::Decl &decl) const;
   void keepSettings(const Frame &frame);
   void keepContext(const Value &value);
+  void markDepth(const std::string &formal, Value &value);
 
   const ast::File &file;
   const ElaborateOptions &options;
@@ -242,6 +263,9 @@ private:
   uint32_t expansions = 0; // calls of definitions so far
   bool isExhausted = false;
   bool choosesByDepth = false;
+  bool isOfOneDepth = false;
+  /// The first setting that says how deep the model is: the N of its schedules.
+  std::optional<Scalar> depthUnit;
   /// Of conditions on the layer: 1 where some layer said no, 2 where one said yes.
   std::map<const ast::Condition *, int> outcomes;
 };

@@ -23,30 +23,45 @@ std::vector<double> Number::values() const {
   return result;
 }
 
-Number Number::map(const std::function<Scalar(const Scalar &)> &f) const {
+Schedule Number::schedule() const {
+  return formula       ? *formula
+         : isUniform() ? Schedule::constant(single)
+                       : Schedule::unknown(/*ofLayer=*/true);
+}
+
+Number Number::with(const Schedule &schedule) const {
+  Number result = *this;
+  const std::optional<Scalar> constant = schedule.asConstant();
+  const bool isSame = isUniform() && constant && *constant == single;
+  result.formula = isSame ? nullptr : std::make_shared<const Schedule>(schedule);
+  return result;
+}
+
+Number Number::map(const std::function<Scalar(const Scalar &)> &f,
+                   const std::function<Schedule(const Schedule &)> &g) const {
   std::vector<Scalar> values;
   values.reserve(size());
   for (size_t i = 0; i < size(); ++i)
     values.push_back(f(at(i)));
-  Number result = isUniform() ? Number(values.front()) : Number(std::move(values));
+  Number result(std::move(values));
   result.isOfDepth = isOfDepth;
   result.isOfLayer = isOfLayer;
-  return result;
+  return formula ? result.with(g(*formula)) : result;
 }
 
 Number Number::map(const Number &a, const Number &b,
-                   const std::function<Scalar(const Scalar &, const Scalar &)> &f) {
+                   const std::function<Scalar(const Scalar &, const Scalar &)> &f,
+                   const std::function<Schedule(const Schedule &, const Schedule &)> &g) {
   assert((a.isUniform() || b.isUniform() || a.size() == b.size()) && "numbers of one repeat");
   std::vector<Scalar> values;
   const size_t count = std::max(a.size(), b.size());
   values.reserve(count);
   for (size_t i = 0; i < count; ++i)
     values.push_back(f(a.at(i), b.at(i)));
-  const bool isUniform = a.isUniform() && b.isUniform();
-  Number result = isUniform ? Number(values.front()) : Number(std::move(values));
+  Number result(std::move(values));
   result.isOfDepth = a.isOfDepth || b.isOfDepth;
   result.isOfLayer = a.isOfLayer || b.isOfLayer;
-  return result;
+  return a.formula || b.formula ? result.with(g(a.schedule(), b.schedule())) : result;
 }
 
 bool Number::any(const std::function<bool(const Scalar &)> &f) const {

@@ -1,8 +1,9 @@
 // Number: a number known when compiling, exact as long as possible, perhaps different per layer.
-// Sees the standard library only; the elaborator's conditions and sizes rest on its exactness (S5).
+// Sees scalars and schedules only; the elaborator's conditions and sizes rest on its exactness
+// (S5).
 #pragma once
 
-#include "dialect/Scalar.h"
+#include "dialect/Schedule.h"
 
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 namespace lnx::spec {
 
 using mlir::lnx::Scalar;
+using mlir::lnx::Schedule;
 
 /// One Scalar, or one for each layer of the repeat being elaborated.
 class Number {
@@ -29,9 +31,17 @@ public:
   size_t size() const { return layers ? layers->size() : 1; }
   std::vector<double> values() const;
 
-  Number map(const std::function<Scalar(const Scalar &)> &f) const;
+  /// What it is at other depths, where these may differ; else the same number at every depth.
+  bool hasSchedule() const { return formula != nullptr; }
+  Schedule schedule() const;
+  Number with(const Schedule &schedule) const;
+
+  /// f of the values, g of the schedule.
+  Number map(const std::function<Scalar(const Scalar &)> &f,
+             const std::function<Schedule(const Schedule &)> &g) const;
   static Number map(const Number &a, const Number &b,
-                    const std::function<Scalar(const Scalar &, const Scalar &)> &f);
+                    const std::function<Scalar(const Scalar &, const Scalar &)> &f,
+                    const std::function<Schedule(const Schedule &, const Schedule &)> &g);
   bool any(const std::function<bool(const Scalar &)> &f) const;
   bool operator==(const Number &other) const;
 
@@ -44,6 +54,7 @@ public:
 private:
   Scalar single;
   std::shared_ptr<const std::vector<Scalar>> layers;
+  std::shared_ptr<const Schedule> formula;
 };
 
 /// As messages show it: "768", "2730.67", "1e-05".

@@ -30,6 +30,12 @@ struct InlineDefs : mlir::lnx::impl::InlineDefsBase<InlineDefs> {
       } else if (auto step = dyn_cast<StepOp>(op)) {
         step.replaceAllUsesWith(step.getNext());
         step.erase();
+      } else if (auto table = dyn_cast<TableOp>(op); table && !table.getLayer()) {
+        OpBuilder builder(op);
+        Value number = ConstantOp::create(builder, op->getLoc(),
+                                          builder.getF64FloatAttr(table.getValues().front()));
+        table.replaceAllUsesWith(number);
+        table.erase();
       } else if (isa<AssumeOp, CheckOp, LawOp>(op)) {
         op->erase();
       }

@@ -105,7 +105,7 @@ LogicalResult EntryLowering::lowerOp(Operation &op) {
         memref::GlobalOp global = program.table(table.getValuesAttr());
         Value numbers =
             memref::GetGlobalOp::create(builder, loc, global.getType(), global.getSymName());
-        Value layer = buffers.lookup(table.getLayer());
+        Value layer = table.getLayer() ? buffers.lookup(table.getLayer()) : index(0);
         Value number = memref::LoadOp::create(builder, loc, numbers, layer);
         return lowerNumber(table.getResult(), number), success();
       })

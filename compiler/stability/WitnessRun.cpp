@@ -127,7 +127,7 @@ FailureOr<Array> WitnessRun::compute(Value value, Scope &scope) {
   if (auto step = dyn_cast<StepOp>(op))
     return copy(step.getNext());
   if (auto table = dyn_cast<TableOp>(op))
-    return Array({}, table.getValues()[scope.layer]);
+    return Array({}, table.getValues()[table.getLayer() ? scope.layer : 0]);
   if (auto apply = dyn_cast<ApplyOp>(op)) {
     FailureOr<Array> array =
         copy(apply.getBody().front().getTerminator()->getOperand(result.getResultNumber()));

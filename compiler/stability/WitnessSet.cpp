@@ -132,8 +132,9 @@ SmallVector<ParamOp> stability::parametersBehind(Value value) {
 /// Whether a number of the layer is among what `value` is made of.
 static bool usesLayer(Value value) {
   Operation *op = value.getDefiningOp();
-  if (!op || isa<TableOp>(op))
-    return true;
+  auto table = dyn_cast_if_present<TableOp>(op);
+  if (!op || table)
+    return !table || table.getLayer();
   if (isa<ParamOp>(op))
     return false;
   return llvm::any_of(op->getOperands(), usesLayer);

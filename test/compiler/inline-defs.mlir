@@ -47,3 +47,18 @@ lnx.model @identity context 0 {
   }
   lnx.return %f : tensor<?x4xf32>
 }
+
+// -----
+
+// A number that other depths change is a constant of this one.
+// CHECK-LABEL: lnx.model @depth
+lnx.model @depth context 0 {
+  %t = lnx.input "tokens" : tensor<?xi32>
+  %E = lnx.param "E" <normal, [0.02], [0.0]> : tensor<5x4xf32>
+  %x = lnx.gather %E, %t : tensor<5x4xf32>, tensor<?xi32>
+  // CHECK: %[[DT:.*]] = lnx.constant 2.500000e-01
+  // CHECK: lnx.mul %{{.*}}, %[[DT]]
+  %dt = lnx.table [0.25] schedule "N^-1" : tensor<f32>
+  %y = lnx.mul %x, %dt : tensor<?x4xf32>, tensor<f32>
+  lnx.return %y : tensor<?x4xf32>
+}

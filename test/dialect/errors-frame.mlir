@@ -170,3 +170,42 @@ func.func @f(%x: tensor<?x4xf32>) {
   }
   return
 }
+
+// -----
+func.func @f() {
+  // expected-error@+1 {{'lnx.table' op holds 2 numbers and no layer to choose one}}
+  %t = lnx.table [1.0, 2.0] : tensor<f32>
+  return
+}
+
+// -----
+func.func @f() {
+  // expected-error@+1 {{'lnx.table' op 'N +' is no schedule}}
+  %t = lnx.table [1.0] schedule "N +" : tensor<f32>
+  return
+}
+
+// -----
+func.func @f() {
+  // expected-error@+1 {{'log(l)' is no schedule}}
+  %W = lnx.param "W" <normal, [0.02], [0.0] schedule "log(l)"> : tensor<4x4xf32>
+  return
+}
+
+// -----
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lnx.repeat' op says only at one end which layers it has at other depths}}
+  %0 = lnx.repeat %l first 1 count 3 to "N" scope "" carries(%c = %x : tensor<?x4xf32>) {
+    lnx.yield %c : tensor<?x4xf32>
+  }
+  return
+}
+
+// -----
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lnx.repeat' op reaches "l", which depends on the layer}}
+  %0 = lnx.repeat %l first 1 count 3 from "1" to "l" scope "" carries(%c = %x : tensor<?x4xf32>) {
+    lnx.yield %c : tensor<?x4xf32>
+  }
+  return
+}

@@ -34,3 +34,26 @@ lnx.model @small context 64 settings {depth = 3 : i64} {
   // CHECK: lnx.return %{{.*}} : tensor<?x16xf32>
   lnx.return %logits : tensor<?x16xf32>
 }
+
+// What the numbers of this depth are at others, and which layers a repeat has there.
+// CHECK-LABEL: lnx.model @deeper
+lnx.model @deeper context 64 {
+  %tokens = lnx.input "tokens" : tensor<?xi32>
+  // CHECK: lnx.param "E" <normal, [5.000000e-03] schedule "0.02*N^-1", [0.000000e+00]>
+  %E = lnx.param "E" <normal, [0.005] schedule "0.02*N^-1", [0.0]> : tensor<16x8xf32>
+  // CHECK: lnx.param "F" <uniform, [0.000000e+00], [5.000000e-01] schedule "N^-0.5">
+  %F = lnx.param "F" <uniform, [0.0], [0.5] schedule "N^-0.5"> : tensor<8x8xf32>
+  %x = lnx.gather %E, %tokens : tensor<16x8xf32>, tensor<?xi32>
+  // CHECK: lnx.table [5.000000e-01] schedule "N^-0.5" : tensor<f32>
+  %a = lnx.table [0.5] schedule "N^-0.5" : tensor<f32>
+  %y = lnx.mul %x, %a : tensor<?x8xf32>, tensor<f32>
+  // CHECK: lnx.repeat %[[L:.*]] first 2 count 2 from "0.25*N .. 0.25*N + 1" to "N - 1" scope "" carries
+  %r = lnx.repeat %l first 2 count 2 from "0.25*N .. 0.25*N + 1" to "N - 1" scope "" carries(%s = %y : tensor<?x8xf32>) {
+    // CHECK: lnx.table [2.000000e+00, 3.000000e+00] at %[[L]] schedule "l" : tensor<f32>
+    %d = lnx.table [2.0, 3.0] at %l schedule "l" : tensor<f32>
+    %t = lnx.mul %s, %d : tensor<?x8xf32>, tensor<f32>
+    lnx.yield %t : tensor<?x8xf32>
+  }
+  %logits = lnx.matmul %r, %E {transpose_rhs} : tensor<?x8xf32>, tensor<16x8xf32>
+  lnx.return %logits : tensor<?x16xf32>
+}

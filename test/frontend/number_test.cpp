@@ -14,7 +14,8 @@ Scalar over(int64_t a, int64_t b) { return Scalar::fraction(a, b); }
 TEST(Number, LayersCollapse) {
   const Number l(std::vector<Scalar>{1, 2, 3});
   EXPECT_FALSE(l.isUniform());
-  const Number zero = Number::map(l, l, [](const Scalar &a, const Scalar &b) { return a - b; });
+  const auto subtract = [](const auto &a, const auto &b) { return a - b; };
+  const Number zero = Number::map(l, l, subtract, subtract);
   EXPECT_TRUE(zero.isUniform());
   EXPECT_TRUE(zero.front().isZero());
 }
