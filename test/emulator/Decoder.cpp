@@ -56,6 +56,8 @@ void Decoder::decode(const Statement &s) {
   modifiers.assign(s.modifiers.begin(), s.modifiers.end());
   out = {};
   out.line = s.line;
+  kernel.ordersMemory |= is("membar") || is("fence") || hasModifier("acquire") ||
+                         hasModifier("release") || hasModifier("acq_rel");
   if (!s.guard.empty()) {
     out.guard = predicate(s.guard);
     out.guardFlip = s.guardNegated ? ~0u : 0;

@@ -50,6 +50,22 @@ void Allocation::setWritten(uint64_t address, uint64_t size) {
     written[at / 8] |= 1u << (at % 8);
 }
 
+GlobalWord *Allocation::history() {
+  if (!words) // zero pages cost nothing until they are touched
+    words.reset(static_cast<GlobalWord *>(std::calloc(bytes / 4 + 1, sizeof(GlobalWord))));
+  return words.get();
+}
+
+uint64_t GlobalMemory::nextLaunch() {
+  constexpr uint64_t Numbers = 1 << 16;
+  if (++launches % Numbers == 0) { // before a number comes again
+    for (auto &[base, allocation] : live)
+      allocation.words.reset();
+    ++launches;
+  }
+  return launches % Numbers;
+}
+
 uint64_t GlobalMemory::allocate(uint64_t bytes) {
   if (bytes == 0 || bytes > limit - usedBytes)
     return 0;

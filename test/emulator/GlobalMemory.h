@@ -3,8 +3,11 @@
 #ifndef LNX_TEST_EMULATOR_GLOBALMEMORY_H
 #define LNX_TEST_EMULATOR_GLOBALMEMORY_H
 
+#include "emulator/GlobalRaces.h"
+
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,12 +15,18 @@
 
 namespace emulator {
 
+struct FreeMemory {
+  void operator()(GlobalWord *words) const { std::free(words); }
+};
+
 struct Allocation {
   uint64_t base = 0;
   uint64_t bytes = 0;
   bool readOnly = false;
   std::unique_ptr<uint8_t[]> data;    // `bytes`, padded to 64
   std::unique_ptr<uint8_t[]> written; // one bit a byte
+  std::unique_ptr<GlobalWord[], FreeMemory>
+      words; // one for four bytes; null until a launch needs them
 
   bool contains(uint64_t address, uint64_t size) const {
     return address - base < bytes && size <= bytes - (address - base);
@@ -31,6 +40,7 @@ struct Allocation {
     return (written[at / 8] >> (at % 8) & marks) == marks;
   }
   void setWritten(uint64_t address, uint64_t size);
+  GlobalWord *history();
 };
 
 class GlobalMemory {
@@ -54,6 +64,9 @@ public:
   bool copy(uint64_t to, uint64_t from, uint64_t bytes);
   bool fill(uint64_t address, const void *pattern, unsigned patternBytes, uint64_t count);
 
+  // The number of a new launch, for the history of its accesses.
+  uint64_t nextLaunch();
+
   uint64_t used() const { return usedBytes; }
   uint64_t capacity() const { return limit; }
 
@@ -63,6 +76,7 @@ private:
   uint64_t next = 0x200000000000;     // no host of ours maps memory there
   uint64_t limit;
   uint64_t usedBytes = 0;
+  uint64_t launches = 0;
   Allocation *last = nullptr; // most accesses go where the one before went
 };
 

@@ -106,7 +106,8 @@ struct Kernel {
       0; // from the start of the window, padding of external arrays included
   std::array<uint32_t, 3> maxThreads{}, requiredThreads{};
   uint32_t minCtas = 0, maxRegisters = 0;
-  uint32_t registerWords = 0;                            // 32-bit words a thread declares
+  bool ordersMemory = false;  // has fences, or accesses that acquire or release
+  uint32_t registerWords = 0; // 32-bit words a thread declares
   std::shared_ptr<const std::vector<std::string>> lines; // of the file, quoted in faults
 };
 

@@ -57,7 +57,9 @@ Outcome emulator::launch(const Kernel &kernel, GlobalMemory &memory, std::array<
   outcome.fault = refuseLaunch(kernel, grid, block, sharedBytes, parameters);
   if (outcome.fault)
     return outcome;
-  Grid running{kernel, memory, options, grid, block, sharedBytes, parameters, {}, 0, 1, {}};
+  Grid running{
+      kernel, memory, options, grid, block, sharedBytes, parameters, {}, 0, 1, memory.nextLaunch(),
+      {}};
   running.random = options.seed * 0x9e3779b97f4a7c15ull | 1;
   runGrid(running);
   outcome.fault = std::move(running.fault);

@@ -21,6 +21,7 @@ struct Options {
   unsigned perturbUlps = 0;  // approximate operations are off by up to this many units
   unsigned residentCtas = 1; // CTAs that run interleaved
   bool eagerCopies = false;  // cp.async lands when issued, not at its wait
+  bool globalRaces = true;   // between CTAs, and between warps of one, in global memory
   // A launch that stores, synchronises and ends nothing for so many warp instructions is stuck.
   uint64_t patience = 1ull << 26;
 };

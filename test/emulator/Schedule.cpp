@@ -69,6 +69,7 @@ std::unique_ptr<Cta> makeCta(Grid &grid) {
 
 void startCta(Cta &cta, uint64_t number) {
   Grid &grid = *cta.grid;
+  cta.number = static_cast<uint32_t>(number);
   cta.index = {static_cast<uint32_t>(number % grid.grid[0]),
                static_cast<uint32_t>(number / grid.grid[0] % grid.grid[1]),
                static_cast<uint32_t>(number / grid.grid[0] / grid.grid[1])};

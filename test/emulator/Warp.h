@@ -104,6 +104,7 @@ struct Barrier {
 struct Cta {
   struct Grid *grid = nullptr;
   std::array<uint32_t, 3> index{};
+  uint32_t number = 0; // the index as one number
   uint32_t threads = 0;
   SharedMemory shared;
   std::array<Barrier, 16> barriers;
@@ -121,6 +122,7 @@ struct Grid {
   Counters counters;
   uint64_t sinceProgress = 0; // instructions since something was stored, passed or ended
   uint64_t random = 1;        // state of the schedule and of perturbations
+  uint64_t launch = 0;        // its number in the device's memory
   std::optional<Fault> fault;
 
   uint64_t nextRandom();

@@ -214,6 +214,50 @@ L:
                "stores a different value to the same address");
 }
 
+// Each CTA adds one to its own word; reaching into a neighbour's is a race in any order.
+TEST(Checks, GlobalRaces) {
+  const std::string Own = std::string(Header) + R"(
+.visible .entry own(.param .u64 data) {
+  .reg .pred %p<4>; .reg .b32 %r<12>; .reg .b64 %d<8>;
+  ld.param.u64 %d1, [data];
+  mov.u32 %r1, %ctaid.x;
+  mov.u32 %r5, %tid.x;
+  mad.wide.u32 %d2, %r1, 4, %d1;
+  ld.global.u32 %r2, [%d2];
+  bar.sync 0;
+  add.u32 %r2, %r2, 1;
+  setp.eq.u32 %p1, %r5, 0;
+  @%p1 st.global.u32 [%d2], %r2;
+  ret;
+}
+)";
+  auto faultOf = [](const std::string &text) {
+    GlobalMemory memory;
+    Loaded loaded = load(text, memory);
+    EXPECT_TRUE(loaded.module) << loaded.error;
+    uint64_t data = upload(memory, std::vector<uint32_t>(8, 1));
+    Outcome outcome = launch(*loaded.module->kernel("own"), memory, {4, 1, 1}, {64, 1, 1}, 0,
+                             Parameters().add(data).block);
+    return outcome.fault ? outcome.fault->what : "";
+  };
+  EXPECT_EQ(faultOf(Own), "");
+  EXPECT_EQ(
+      faultOf(replaced(Own, "st.global.u32 [%d2]", "st.global.u32 [%d2+4]")),
+      "race in global memory: this reads 0x200000000004, which CTA number 0 also touches, and "
+      "nothing orders the two");
+  EXPECT_NE(faultOf(replaced(Own, "[%d2];", "[%d1];")).find("which CTA number 0 also touches"),
+            std::string::npos);
+  EXPECT_NE(faultOf(replaced(Own, "bar.sync 0;\n", "")).find("which warp 0 also touches"),
+            std::string::npos);
+  EXPECT_NE(faultOf(replaced(Own, "ld.global.u32", "ld.global.nc.u32"))
+                .find("which the launch both writes and reads by ld.global.nc"),
+            std::string::npos);
+  // A kernel with fences orders its accesses itself; the next launch starts anew.
+  EXPECT_EQ(
+      faultOf(replaced(Own, "ld.global.u32 %r2, [%d2];", "membar.gl;\nld.global.u32 %r2, [%d1];")),
+      "");
+}
+
 // Warps that write different bytes of one word do not race; those that share a byte do.
 TEST(Checks, RacesAreCheckedByByte) {
   const std::string Bytes = std::string(Header) + R"(

@@ -70,6 +70,21 @@ bool aligned(Warp &w, const Access &a) {
   return true;
 }
 
+bool inGlobalLane(Warp &w, Access &a, Touch touch, unsigned l, Allocation *owner) {
+  if (!owner || !owner->contains(a.address[l], a.bytes)) {
+    w.fault(static_cast<int>(l), w.cta->grid->memory.explain(a.address[l], a.bytes),
+            "guard the access, or allocate what the kernel reaches");
+    return false;
+  }
+  if (touch != Touch::Read && owner->readOnly) {
+    w.fault(static_cast<int>(l), "address " + hex(a.address[l]) + " is constant memory",
+            "write to global memory");
+    return false;
+  }
+  a.host[l] = owner->at(a.address[l]);
+  return true;
+}
+
 bool inGlobal(Warp &w, Access &a, Touch touch) {
   GlobalMemory &memory = w.cta->grid->memory;
   a.owner = memory.find(a.address[firstLane(w.mask)]);
@@ -88,20 +103,9 @@ bool inGlobal(Warp &w, Access &a, Touch touch) {
       a.host[l] = data + (a.address[l] - base);
     return true;
   }
-  for (unsigned l = 0; l < LaneCount; ++l) {
-    Allocation *owner = same ? a.owner : memory.find(a.address[l]);
-    if (!owner || !owner->contains(a.address[l], a.bytes)) {
-      w.fault(static_cast<int>(l), memory.explain(a.address[l], a.bytes),
-              "guard the access, or allocate what the kernel reaches");
+  for (unsigned l = 0; l < LaneCount; ++l)
+    if (!inGlobalLane(w, a, touch, l, memory.find(a.address[l])))
       return false;
-    }
-    if (touch != Touch::Read && owner->readOnly) {
-      w.fault(static_cast<int>(l), "address " + hex(a.address[l]) + " is constant memory",
-              "write to global memory");
-      return false;
-    }
-    a.host[l] = owner->at(a.address[l]);
-  }
   if (!same)
     a.owner = nullptr;
   return true;
@@ -125,6 +129,47 @@ bool raceFree(Warp &w, const Instruction &i, const Access &a, Touch touch) {
                 std::to_string(race.line) + " with no barrier between the two",
             "put a barrier that both warps reach between the two accesses");
     return false;
+  }
+  return true;
+}
+
+void reportGlobalRace(Warp &w, unsigned lane, uint64_t address, Touch touch, Conflict conflict,
+                      GlobalAccess other) {
+  std::string mine = touch == Touch::Read ? "reads " : "writes ";
+  if (conflict == Conflict::NonCoherent)
+    return w.fault(static_cast<int>(lane),
+                   "this " + mine + hex(address) +
+                       ", which the launch both writes and reads by "
+                       "ld.global.nc",
+                   "let the kernel's argument be neither readonly nor noalias: .nc promises that "
+                   "nobody writes while the kernel runs");
+  bool ctas = conflict == Conflict::OtherCta;
+  w.fault(static_cast<int>(lane),
+          "race in global memory: this " + mine + hex(address) + ", which " +
+              (ctas ? "CTA number " + std::to_string(other.cta())
+                    : "warp " + std::to_string(other.warp())) +
+              " also touches, and nothing orders the two",
+          ctas ? "give every CTA its own part, or split the kernel in two"
+               : "put a barrier that both warps reach between the two accesses");
+}
+
+bool globalRaceFree(Warp &w, const Instruction &i, const Access &a, Touch touch) {
+  const Grid &grid = *w.cta->grid;
+  if (!grid.options.globalRaces)
+    return true;
+  GlobalTouch record(grid.launch, w.cta->number, w.index, w.clock, i.control & AccessNonCoherent,
+                     touch == Touch::Atomic, touch != Touch::Read, w.kernel->ordersMemory);
+  uint64_t before = ~0ull;
+  for (unsigned l = 0; l < LaneCount; ++l) {
+    if (a.address[l] == before)
+      continue;
+    before = a.address[l];
+    Allocation *owner = a.owner ? a.owner : w.cta->grid->memory.find(before);
+    Conflict conflict = record.touch(owner->history(), before - owner->base, a.bytes);
+    if (conflict != Conflict::None) {
+      reportGlobalRace(w, l, before, touch, conflict, record.other);
+      return false;
+    }
   }
   return true;
 }
@@ -194,7 +239,7 @@ bool emulator::resolve(Warp &w, const Instruction &i, Slot base, unsigned bytes,
   a.contiguous = strided == 0 && w.mask == AllLanes;
   bool inside = a.space == Space::Shared  ? inShared(w, i, a, touch)
                 : a.space == Space::Param ? inParameters(w, a, touch)
-                                          : inGlobal(w, a, touch);
+                                          : inGlobal(w, a, touch) && globalRaceFree(w, i, a, touch);
   if (inside)
     countCost(w, a, touch);
   return inside;

@@ -9,9 +9,9 @@ namespace emulator {
 
 // Bits of Instruction::control for units that take an address.
 enum : uint32_t {
-  AccessSpace = 7,      // a Space
-  AccessNarrowBase = 8, // the base register has 32 bits
-  AccessUnitShift = 4,  // from here on the unit's own
+  AccessSpace = 7,        // a Space
+  AccessNarrowBase = 8,   // the base register has 32 bits
+  AccessNonCoherent = 16, // .nc: nobody may write the bytes during the launch
 };
 
 struct Access {

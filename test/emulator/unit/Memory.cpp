@@ -176,7 +176,6 @@ void takeOrders(Decoder &d) {
                                           "lu",
                                           "wb",
                                           "wt",
-                                          "nc",
                                           "L1::evict_normal",
                                           "L1::evict_unchanged",
                                           "L1::evict_first",
@@ -206,6 +205,8 @@ Space takeSpace(Decoder &d) {
 }
 
 void decodeAccess(Decoder &d, bool loads) {
+  if (d.take("nc"))
+    d.out.control |= AccessNonCoherent;
   takeOrders(d);
   Space space = takeSpace(d);
   size_t elements = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
