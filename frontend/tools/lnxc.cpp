@@ -13,6 +13,7 @@
 #include "lnx/result.h"
 
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <CLI/CLI.hpp>
@@ -79,6 +80,12 @@ private:
   mlir::ScopedDiagnosticHandler handler;
 };
 
+ir::CompileOptions optionsOf(const Command &command) {
+  ir::CompileOptions options;
+  options.cpu = command.cpu;
+  return options;
+}
+
 Exit emitLevel(mlir::ModuleOp module, ir::Level level, const ir::CompileOptions &options) {
   const Verdict verdict(*module.getContext());
   if (mlir::failed(ir::lowerTo(module, level, options)) ||
@@ -96,13 +103,14 @@ std::optional<std::string> unwritable(const std::string &path) {
   return std::nullopt;
 }
 
-Exit writeFile(mlir::ModuleOp module, const Command &command, ir::CompileOptions options) {
+Exit writeFile(mlir::ModuleOp module, const Command &command) {
   std::error_code missing;
   if (std::filesystem::equivalent(command.file, command.output, missing))
     return say(Exit::usage,
                fmt::format("error: '{}' is read and cannot be written as well\n", command.output));
   if (const std::optional<std::string> message = unwritable(command.output))
     return say(Exit::io, *message);
+  ir::CompileOptions options = optionsOf(command);
   llvm::raw_string_ostream(options.spec) << module;
   const Verdict verdict(*module.getContext());
   const auto start = std::chrono::steady_clock::now();
@@ -152,10 +160,47 @@ Exit printCard(mlir::ModuleOp module, const ast::File &file, const ElaborateOpti
   return exitOf(*report);
 }
 
+/// The level that --emit names, of a module at level spec.
+std::optional<Exit> emitNamed(mlir::ModuleOp module, const Command &command) {
+  for (const auto &[name, level] : levels)
+    if (name == command.emit)
+      return emitLevel(module, level, optionsOf(command));
+  return std::nullopt;
+}
+
+/// What `--emit=spec` printed, perhaps changed by a pass since.
+Exit runModule(const Command &command, mlir::MLIRContext &context) {
+  if (!command.settings.empty() || !command.model.empty())
+    return say(Exit::usage,
+               fmt::format("error: '{}' is elaborated already, '--set' and '--model' need a .lnx "
+                           "file\n",
+                           command.file));
+  if (command.emit == "ast" || (command.emit.empty() && command.output.empty()))
+    return say(Exit::usage,
+               fmt::format("error: '{}' has no model card and no ast, only further levels and a "
+                           "model.so can be made of it\n",
+                           command.file));
+  const Verdict verdict(context);
+  const auto module = mlir::parseSourceFile<mlir::ModuleOp>(command.file, &context);
+  if (!module)
+    return Exit::input;
+  if (module.get().walk([](ir::CheckOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted())
+    return say(Exit::input, fmt::format("error: '{}' has a 'check', which only a .lnx file can "
+                                        "answer\n",
+                                        command.file));
+  const std::optional<Exit> emitted = emitNamed(*module, command);
+  return emitted ? *emitted : writeFile(*module, command);
+}
+
 Exit run(const Command &command) {
   const auto settings = settingsOf(command);
   if (!settings)
     return Exit::usage;
+  mlir::DialectRegistry registry;
+  ir::registerAll(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  if (command.file.ends_with(".mlir"))
+    return runModule(command, context);
   Diagnostics diagnostics;
   const SourcePtr source = readSource(command.file, diagnostics);
   const ast::FilePtr file = source ? parse(source, diagnostics) : nullptr;
@@ -165,24 +210,18 @@ Exit run(const Command &command) {
     llvm::outs() << print(*file);
     return Exit::done;
   }
-  mlir::DialectRegistry registry;
-  ir::registerAll(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   const ElaborateOptions elaborated{command.model, *settings};
   const mlir::OwningOpRef<mlir::ModuleOp> module =
       elaborate(*file, elaborated, context, diagnostics);
   say(Exit::input, diagnostics.render());
   if (!module)
     return Exit::input;
-  ir::CompileOptions options;
-  options.cpu = command.cpu;
-  for (const auto &[name, level] : levels)
-    if (name == command.emit)
-      return emitLevel(*module, level, options);
+  if (const std::optional<Exit> emitted = emitNamed(*module, command))
+    return *emitted;
   if (command.output.empty())
-    return printCard(*module, *file, elaborated, options);
+    return printCard(*module, *file, elaborated, optionsOf(command));
   const Exit claims = hasClaims(*module) ? checkClaims(*module, *file, elaborated) : Exit::done;
-  return claims == Exit::done ? writeFile(*module, command, options) : claims;
+  return claims == Exit::done ? writeFile(*module, command) : claims;
 }
 
 Exit unknown(const char *what, const std::string &name, const std::vector<std::string> &known) {
@@ -243,7 +282,9 @@ int main(int argc, char **argv) {
   std::vector<std::string> names = {"ast"};
   for (const auto &[name, level] : levels)
     names.push_back(name);
-  app.add_option("file", command.file, "the .lnx file")->required()->type_name("FILE");
+  app.add_option("file", command.file, "the .lnx file, or what --emit=spec printed as a .mlir file")
+      ->required()
+      ->type_name("FILE");
   app.add_option("-o,--output", command.output, "write the compiled model here")
       ->type_name("model.so");
   app.add_option("--emit", command.emit,
