@@ -114,6 +114,18 @@ TEST(Float, RoundsOnce) {
   EXPECT_EQ(probe<float>("sqrt.rn.f32 $d, $a;", F32{2, 0}), (F32{std::sqrt(2.0f), 0}));
 }
 
+// One third of the last place up or down, and addends far below it.
+TEST(Float, DirectedRounding) {
+  float up = 1 + 0x1p-23f, down = 1 - 0x1p-24f, tiny = 0x1p-100f;
+  F32 one{1, 1, -1, -1}, add{tiny, -tiny, tiny, -tiny};
+  EXPECT_EQ(probe<float>("add.rz.f32 $d, $a, $b;", one, add), (F32{1, down, -down, -1}));
+  EXPECT_EQ(probe<float>("add.rm.f32 $d, $a, $b;", one, add), (F32{1, down, -1, -up}));
+  EXPECT_EQ(probe<float>("add.rp.f32 $d, $a, $b;", one, add), (F32{up, 1, -down, -1}));
+  EXPECT_EQ(probe<float>("mul.rz.f32 $d, $a, $b;", F32{up}, F32{up}), (F32{1 + 0x1p-22f}));
+  EXPECT_EQ(probe<float>("mul.rp.f32 $d, $a, $b;", F32{up}, F32{up}), (F32{1 + 0x1.8p-22f}));
+  EXPECT_EQ(probe<float>("fma.rm.f32 $d, $a, $b, $c;", F32{1}, F32{1}, F32{-tiny}), (F32{down}));
+}
+
 // Results that are no number have one pattern; denormals stay unless .ftz asks.
 TEST(Float, NanAndDenormals) {
   EXPECT_EQ(bitsOf(probe<float>("add.f32 $d, $a, $b;", F32{Inf, f(0x7fc01234)}, F32{-Inf, 1})),

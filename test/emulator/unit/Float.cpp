@@ -3,6 +3,8 @@
 #include "emulator/unit/FloatValue.h"
 #include "emulator/unit/Select.h"
 
+#include <limits>
+
 using namespace emulator;
 
 namespace {
@@ -59,7 +61,58 @@ void run(Warp &w, const Instruction &i) {
     apply<T, T, T, T>(w, i, Rounded<Op, T, Ftz, Sat>());
 }
 
+enum class Direction : uint8_t { Zero, Down, Up };
+
+// The sum or product in double, rounded to odd where inexact: it shows on which side f32 lies.
+template <typename Op> double toOdd(float a, float b) {
+  if constexpr (std::is_same_v<Op, Mul>)
+    return double(a) * b;
+  else
+    return addToOdd(a, std::is_same_v<Op, Sub> ? -b : b);
+}
+template <typename Op> double toOdd(float a, float b, float c) {
+  return addToOdd(double(a) * b, c);
+}
+
+template <Direction D> float directed(double exact) {
+  float f = static_cast<float>(exact);
+  if (!(exact == exact) || std::isinf(exact))
+    return canonical(f);
+  bool high = double(f) > exact, low = double(f) < exact;
+  bool towardZero = exact > 0 ? high : low;
+  constexpr float Inf = std::numeric_limits<float>::infinity();
+  if (D == Direction::Zero ? towardZero : D == Direction::Down ? high : low)
+    return std::nextafter(f, D == Direction::Zero ? 0.0f : D == Direction::Down ? -Inf : Inf);
+  return f;
+}
+
+template <typename Op, Direction D, unsigned N> void runDirected(Warp &w, const Instruction &i) {
+  auto one = [](auto... a) { return directed<D>(toOdd<Op>(a...)); };
+  if constexpr (N == 2)
+    apply<float, float, float>(w, i, one);
+  else
+    apply<float, float, float, float>(w, i, one);
+}
+
+// True where the statement asks for a rounding that is not to nearest.
+template <typename Op, unsigned N> bool decodeDirected(Decoder &d) {
+  Execute loop = d.take("rz")   ? runDirected<Op, Direction::Zero, N>
+                 : d.take("rm") ? runDirected<Op, Direction::Down, N>
+                 : d.take("rp") ? runDirected<Op, Direction::Up, N>
+                                : nullptr;
+  if (!loop)
+    return false;
+  Type t = d.type();
+  setLoop(d, t == Type::F32 ? loop : nullptr, t);
+  readOperands(d, t, N);
+  return true;
+}
+
 template <typename Op, unsigned N> void decodeRounded(Decoder &d, bool saturates) {
+  if constexpr (std::is_same_v<Op, Add> || std::is_same_v<Op, Sub> || std::is_same_v<Op, Mul> ||
+                std::is_same_v<Op, Fma>)
+    if (decodeDirected<Op, N>(d))
+      return;
   bool ftz = d.take("ftz"), sat = saturates && d.take("sat");
   d.take("rn");
   Type t = d.type();
