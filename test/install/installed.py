@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An installed copy is all that another project needs: installed.py BUILD-FOLDER SOURCE-FOLDER C++-COMPILER C-COMPILER
 
-Installs into a new folder, builds examples/embedded with find_package(lnx) alone, runs it; looks at what the library
+Installs into a new folder, builds examples/embedded with find_package(lnx) alone, runs it and the programs of docs/embedding.md; looks at what the library
 exports; trains beside another LLVM in one process; trains from C with runtime.h; builds examples/passes and runs them in
 lnx-opt; runs the example of every public header.
 """
@@ -40,6 +40,15 @@ def embedded(prefix, folder):
            r"step 40 loss [0-3]\.\d", r"1\.rms\.g: 64 of F32, the first is [01]\.\d", r"after 0: \d+ \d+ \d+\n")
     if not (folder / "mine.safetensors").exists():
         sys.exit("nothing was saved")
+
+
+def documented(prefix, folder):
+    """The programs of the page are complete."""
+    for number, text in enumerate(re.findall(r"^```cpp\n(.*?)^```", (source / "docs/embedding.md").read_text(), re.M | re.S)):
+        (folder / f"page{number}.cpp").write_text(text)
+        run(cxx, "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", folder / f"page{number}.cpp",
+            f"-I{prefix}/include", f"-L{prefix}/lib", "-llnx", f"-Wl,-rpath,{prefix}/lib", "-o", folder / "page")
+        expect(run(folder / "page"), r"step 50: [0-2]\.\d+ nats", r"after 8: 9\n")
 
 
 def exports(library):
@@ -103,6 +112,7 @@ with tempfile.TemporaryDirectory() as name:
             sys.exit(f"{path} was not installed")
     exports(prefix / "lib/liblnx.so")
     embedded(prefix, folder)
+    documented(prefix, folder)
     beside(prefix, folder)
     from_c(prefix, folder)
     passes(prefix, folder)
