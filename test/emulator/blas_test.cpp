@@ -48,6 +48,13 @@ public:
     ok("cublasLtMatmulDescCreate", &description, int(CUBLAS_COMPUTE_32F), int(CUDA_R_32F));
     ok("cublasLtMatmulPreferenceCreate", &preference);
   }
+  ~Blas() {
+    for (MatrixLayout *layout : layouts)
+      ok("cublasLtMatrixLayoutDestroy", layout);
+    ok("cublasLtMatmulPreferenceDestroy", preference);
+    ok("cublasLtMatmulDescDestroy", description);
+    ok("cublasLtDestroy", handle);
+  }
   template <typename... A> cublasStatus_t lt(const char *name, A... arguments) {
     return reinterpret_cast<cublasStatus_t (*)(A...)>(dlsym(blas, name))(arguments...);
   }
@@ -55,7 +62,7 @@ public:
     EXPECT_EQ(lt(name, arguments...), CUBLAS_STATUS_SUCCESS) << name << ": " << sentence();
   }
   std::string sentence() {
-    auto f = reinterpret_cast<const char *(*)(int)>(dlsym(blas, "cublasLtGetStatusString"));
+    auto f = reinterpret_cast<const char *(*)(cublasStatus_t)>(dlsym(blas, "cublasLtGetStatusString"));
     return f(CUBLAS_STATUS_INVALID_VALUE);
   }
   template <typename T> void set(int attribute, T value) {
@@ -75,6 +82,7 @@ public:
     x.device = allocate(x.bytes.size());
     call("cuMemcpyHtoD_v2", x.device, static_cast<const void *>(x.bytes.data()), x.bytes.size());
     ok("cublasLtMatrixLayoutCreate", &x.layout, type, rows, columns, static_cast<int64_t>(rows));
+    layouts.push_back(x.layout);
     return x;
   }
   void fetch(Matrix &x) {
@@ -97,6 +105,7 @@ public:
   void *handle = nullptr;
   MatmulDescription *description = nullptr;
   MatmulPreference *preference = nullptr;
+  std::vector<MatrixLayout *> layouts;
 };
 
 double sum(const Matrix &a, bool ta, const Matrix &b, bool tb, uint64_t i, uint64_t j) {

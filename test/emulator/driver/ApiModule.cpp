@@ -39,12 +39,12 @@ CUresult loadModule(CUmodule *out, const void *image, unsigned count, const int 
   writeLog(loaded.error, count, options, values);
   if (!loaded.module)
     return driver().refuse(CUDA_ERROR_INVALID_PTX, "PTX does not load: " + loaded.error);
-  auto *module = new CUmod_st;
+  auto module = std::make_unique<CUmod_st>();
   module->module = std::move(loaded.module);
   for (const auto &[name, kernel] : module->module->kernels())
     module->functions[name].kernel = &kernel;
-  driver().modules.insert(module);
-  *out = module;
+  *out = module.get();
+  driver().modules[module.get()] = std::move(module);
   return CUDA_SUCCESS;
 }
 
@@ -54,7 +54,6 @@ CUresult unload(CUmodule module) {
   driver().streams.finishAll();
   if (!driver().modules.erase(module))
     return CUDA_ERROR_INVALID_HANDLE;
-  delete module;
   return driver().sticky;
 }
 

@@ -82,8 +82,9 @@ EMULATED CUresult cuEventCreate(CUevent *event, unsigned) {
   std::lock_guard lock(driver().mutex);
   if (CUresult r = driver().ready())
     return r;
-  *event = new CUevent_st;
-  driver().events.insert(*event);
+  auto made = std::make_unique<CUevent_st>();
+  *event = made.get();
+  driver().events[made.get()] = std::move(made);
   return CUDA_SUCCESS;
 }
 
@@ -91,7 +92,6 @@ EMULATED CUresult cuEventDestroy_v2(CUevent event) {
   std::lock_guard lock(driver().mutex);
   if (!driver().events.erase(event))
     return CUDA_ERROR_INVALID_HANDLE;
-  delete event;
   return driver().sticky;
 }
 

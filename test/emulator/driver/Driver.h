@@ -15,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 
 struct CUfunc_st {
@@ -42,8 +41,8 @@ public:
   int contexts = 0;                                             // retained
   std::map<const uint8_t *, std::unique_ptr<uint8_t[]>> pinned; // by address
   std::map<const uint8_t *, size_t> pinnedBytes;
-  std::set<CUmodule> modules;
-  std::set<CUevent> events;
+  std::map<CUmodule, std::unique_ptr<CUmod_st>> modules;
+  std::map<CUevent, std::unique_ptr<CUevent_st>> events;
   std::map<std::string, Counters> counters; // by kernel
 
   // The failure that every call returns from now on.
