@@ -257,7 +257,8 @@ static Abstract functionOf(const Abstract &x, bool isHomogeneous) {
   result.scores.reset();
   result.stream = afterFunction(x.wholeDegree(), isHomogeneous);
   mapDegrees(result, [&](Degree d) { return afterFunction(d, isHomogeneous); });
-  result.spectral = result.frobenius = result.perhead = result.rowSum = Series::top();
+  result.spectral = result.frobenius = result.perhead = Series::top();
+  result.rowSum = result.rowRms = Series::top();
   return result;
 }
 

@@ -65,6 +65,7 @@ struct Abstract {
   Series spectral = Series::top(), frobenius = Series::top();
   Series perhead = Series::top(); ///< largest spectral norm of the columns of one head
   Series rowSum = Series::top();  ///< largest sum of |entries| of a row
+  Series rowRms = Series::top();  ///< largest rms of a row
 
   bool hasSkip = false; ///< the stream itself is a summand...
   Series skip;          ///< ...with a factor of at most this

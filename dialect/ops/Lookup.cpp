@@ -144,13 +144,18 @@ void ScatterRowsOp::lower(LoopBuilder &loops) {
 
 std::vector<Abstract> PositionsOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
 
-// A row of the table: its entries are the table's; its rms at most the table's largest entry.
+// A row of the table: its entries are the table's; its rms at most the table's largest entry, or
+// that of the table's largest row.
 std::vector<Abstract> GatherOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = join({x[0]});
   result.isFixed = result.isNumber = false;
   result.peak = x[0].peak;
   result.part = result.across = result.whole = result.peak;
   result.partSize = 1;
+  if (x[0].rowRms.isFinite() && getTable().getType().getRank() > 1) {
+    result.part = result.whole = Bound::constant(smaller(result.peak.b, x[0].rowRms));
+    result.partSize = lastOf(getType());
+  }
   result.low = x[0].low;
   result.degrees = x[0].degrees;
   return {result};

@@ -255,6 +255,6 @@ std::vector<Abstract> TransposeOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = x[0];
   result.part = x[0].peak;
   result.partSize = 1;
-  result.perhead = result.rowSum = Series::top();
+  result.perhead = result.rowSum = result.rowRms = Series::top();
   return {result};
 }

@@ -205,6 +205,7 @@ std::vector<Abstract> BroadcastOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = x[0];
   result.part = x[0].peak;
   result.partSize = 1;
-  result.spectral = result.frobenius = result.perhead = result.rowSum = Series::top();
+  result.spectral = result.frobenius = result.perhead = Series::top();
+  result.rowSum = result.rowRms = Series::top();
   return {result};
 }

@@ -263,7 +263,8 @@ void LastRowOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCon
 // The entries stay, the blocks of the new last axis may be others.
 std::vector<Abstract> ReshapeOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = x[0];
-  result.spectral = result.perhead = result.rowSum = Series::top(); // of other rows and columns
+  // Of other rows and columns.
+  result.spectral = result.perhead = result.rowSum = result.rowRms = Series::top();
   ArrayRef<int64_t> features = getFeatures(getType());
   int64_t size = features.empty() ? 1 : features.back();
   // Smaller blocks say more; they are kept when a reshape only joins them.
@@ -281,6 +282,7 @@ std::vector<Abstract> SliceOp::transfer(ArrayRef<Abstract> x) {
   result.whole = better(x[0].peak, Series(std::sqrt(count)) * x[0].whole);
   result.part = result.across = result.whole;
   result.partSize = 0;
+  result.rowRms = Series::top();
   return {result};
 }
 std::vector<Abstract> UnsliceOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }

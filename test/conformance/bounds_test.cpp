@@ -104,6 +104,8 @@ static Abstract measureFixed(const Array &array, Type type, int64_t partSize) {
   x.isFixed = true;
   x.stream = Degree();
   x.frobenius = rmsOf(array.data) * std::sqrt(static_cast<double>(array.size()));
+  if (!hasRows(type))
+    x.rowRms = largestBlock(array.data, lastOf(type));
   if (isMatrix(type))
     measureMatrix(x, array);
   return x;
@@ -171,8 +173,10 @@ static void expectHolds(const Abstract &claim, const Array &array, Type type) {
   if (hasBlocks)
     expectAtMost(measure(array, type, claim.partSize).part, claim.part, "part");
   EXPECT_GE(actual.low[0] + std::abs(actual.low[0]) * 1e-9, claim.low[0]) << "low";
-  if (!hasRows(type))
+  if (!hasRows(type)) {
     expectAtMost(Bound::constant(actual.frobenius), Bound::constant(claim.frobenius), "frobenius");
+    expectAtMost(Bound::constant(actual.rowRms), Bound::constant(claim.rowRms), "rowRms");
+  }
   if (isMatrix(type)) {
     expectAtMost(Bound::constant(actual.spectral), Bound::constant(claim.spectral), "spectral");
     expectAtMost(Bound::constant(actual.rowSum), Bound::constant(claim.rowSum), "rowSum");
