@@ -3,6 +3,7 @@
 #ifndef LNX_COMPILER_VERIFY_H
 #define LNX_COMPILER_VERIFY_H
 
+#include "compiler/stability/StreamBound.h"
 #include "compiler/stability/Verdict.h"
 #include "compiler/stability/Verify.h"
 #include "compiler/stability/WitnessJson.h"

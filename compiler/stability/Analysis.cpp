@@ -37,7 +37,7 @@ void Analysis::runBlock(Block &block) {
 void Analysis::runOp(Operation &op) {
   if (auto param = dyn_cast<ParamOp>(op))
     values[param.getResult()] =
-        assumptions.parameter(param, weights, std::max<int64_t>(headSize, 0));
+        assumptions.parameter(param, weights, sizeOfHeads());
   else if (auto apply = dyn_cast<ApplyOp>(op))
     runApply(apply);
   else if (auto step = dyn_cast<StepOp>(op))

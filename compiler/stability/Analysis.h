@@ -34,8 +34,9 @@ struct Chain {
   std::optional<double> r0; ///< absent: the embedding, of unknown size
   std::optional<double> peak0;
   uint64_t grounds = 0;
-  int64_t width = 0, narrowest = 0; ///< of the streams it stands for
-  bool isDerived = false;           ///< made of other streams: r0 may depend on the depth
+  int64_t width = 0, narrowest = 0;  ///< of the streams it stands for
+  bool isDerived = false;            ///< made of other streams: r0 may depend on the depth
+  llvm::SmallVector<Value> carriers; ///< undeclared parameters in which its start is unbounded
 };
 
 /// Scores of one attention, at some r.
@@ -76,6 +77,10 @@ public:
   double evaluate(int chain, bool ofPeak) const;
   /// Size of its largest stream, the first one included.
   double largest(int chain, bool ofPeak) const;
+  /// Size after each layer of a stack, rounded up; infinity where it is not known.
+  std::vector<double> sizesAfterLayers(size_t stack) const;
+  /// Features of one head; 0 where there is no attention, or heads of several sizes.
+  int64_t sizeOfHeads() const { return std::max<int64_t>(headSize, 0); }
   /// The chain that the model returns; -1 without streams.
   int outputChain() const;
   int64_t layers() const;
@@ -104,6 +109,7 @@ private:
   static bool isRoot(StepOp op);
   bool isAround(StepOp op) const;
   size_t stateOf(int chain) const;
+  size_t updatesOfLayer(int chain) const;
   void findOutputs(Value value, llvm::DenseSet<Value> &seen);
   Recurrence recurrence(int chain, bool ofPeak, double &start) const;
   const Abstract &get(Value value) const { return values.find(value)->second; }

@@ -270,6 +270,7 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
       x.grounds |= bit;
     }
   }
+  applySizes(op, x, peak);
   auto isBounded = [&] {
     return peak.isFinite() || x.frobenius.isFinite() || (rank == 2 && x.spectral.isFinite()) ||
            x.perhead.isFinite() || x.rowSum.isFinite();

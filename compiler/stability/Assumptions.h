@@ -3,7 +3,9 @@
 #ifndef LNX_COMPILER_STABILITY_ASSUMPTIONS_H
 #define LNX_COMPILER_STABILITY_ASSUMPTIONS_H
 
+#include "compiler/stability/ParameterSize.h"
 #include "dialect/LnxDialect.h"
+#include "llvm/ADT/DenseMap.h"
 #include <string>
 #include <vector>
 
@@ -29,6 +31,14 @@ public:
   /// Fails after a diagnostic: a bound that is negative or no number, or two that contradict.
   static FailureOr<Assumptions> read(ModelOp model);
 
+  /// Nothing is promised; these parameters have these sizes in each layer, others may have any.
+  using Sizes = llvm::DenseMap<Operation *, std::vector<ParameterSize>>;
+  static Assumptions measured(Sizes sizes) {
+    Assumptions result;
+    result.sizes = std::move(sizes);
+    return result;
+  }
+
   const std::vector<Assumption> &all() const { return list; }
   /// The bounds of a parameter; undeclared ones are carriers of themselves.
   Abstract parameter(ParamOp op, Weights weights, int64_t headSize) const;
@@ -48,6 +58,7 @@ public:
   std::vector<std::string> lawsOf(uint64_t grounds) const;
 
 private:
+  void applySizes(ParamOp op, Abstract &x, Series &peak) const;
   bool matches(const Assumption &assumption, ParamOp op) const;
   void tighten(Series &bound, const Assumption &assumption, uint64_t bit, Abstract &x,
                ParamOp op) const;
@@ -55,6 +66,7 @@ private:
   std::vector<Assumption> list;
   std::vector<std::pair<LawOp, std::string>> laws;
   std::vector<std::string> paths; ///< of all parameters
+  Sizes sizes;
 };
 
 /// The bound that AdamW keeps on one coordinate's step: U(beta1, beta2) of S73.

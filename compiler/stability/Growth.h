@@ -102,6 +102,9 @@ struct Recurrence {
   double evaluate(int64_t depth, double r0) const;
   /// Largest of r_0, ..., r_N, rounded up.
   double largest(int64_t depth, double r0) const;
+  /// r_1, ..., r_N, each rounded up. One is infinity behind a coefficient that is, until an update
+  /// forgets the stream.
+  std::vector<double> sizes(int64_t depth, double r0) const;
   /// Class of r_N (S48): never smaller than the true one.
   Growth growth(int64_t depth) const;
 };

@@ -138,6 +138,7 @@ void Analysis::start(Chain &chain, Value carry) {
   chain.width = std::max(chain.width, width);
   chain.narrowest = std::min(chain.narrowest, width);
   chain.grounds |= x.grounds;
+  llvm::append_range(chain.carriers, x.carriers);
   Bound size = partOf(x, carry.getType(), width);
   std::optional<double> r0, peak0;
   if (size.isConstant() && !size.isTop())
@@ -222,11 +223,17 @@ Recurrence::Coefficients Step::at(size_t layer) const {
   return result;
 }
 
-std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofPeak) const {
+/// Coefficients of each layer of a chain: the most that one of its stacks has.
+size_t Analysis::updatesOfLayer(int chain) const {
   size_t most = 1;
   for (const Stack &stack : stacks)
     if (stack.chain == chain)
       most = std::max(most, stack.equations.size());
+  return most;
+}
+
+std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofPeak) const {
+  size_t most = updatesOfLayer(chain);
   std::vector<Recurrence::Coefficients> all;
   const Chain &start = chains[chain];
   if (start.isDerived) { // what it starts from may depend on the depth, as a step may
@@ -274,4 +281,18 @@ double Analysis::largest(int chain, bool ofPeak) const {
   double start = 0;
   double bound = recurrence(chain, ofPeak, start).largest(1, start);
   return ofPeak ? ofEntries(bound, double(chains[chain].width), largest(chain, false)) : bound;
+}
+
+std::vector<double> Analysis::sizesAfterLayers(size_t stack) const {
+  int chain = stacks[stack].chain;
+  double start = 0;
+  std::vector<double> all = recurrence(chain, /*ofPeak=*/false, start).sizes(1, start);
+  size_t most = updatesOfLayer(chain), before = chains[chain].isDerived ? most : 0;
+  for (const Stack &earlier : llvm::ArrayRef(stacks).take_front(stack))
+    if (earlier.chain == chain)
+      before += most * static_cast<size_t>(earlier.count);
+  std::vector<double> sizes;
+  for (int64_t layer = 1; layer <= stacks[stack].count; ++layer)
+    sizes.push_back(all[before + most * static_cast<size_t>(layer) - 1]);
+  return sizes;
 }
