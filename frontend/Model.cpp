@@ -11,6 +11,7 @@
 
 #include "dialect/LnxDialect.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 
@@ -102,7 +103,9 @@ Result<Program> Model::compile() const {
       messages += diagnostic.str() + '\n';
       return mlir::success();
     });
-    mlir::FailureOr<ir::MemoryProgram> program = ir::compileToMemory(*here.module, {});
+    ir::CompileOptions options;
+    llvm::raw_string_ostream(options.spec) << *here.module;
+    mlir::FailureOr<ir::MemoryProgram> program = ir::compileToMemory(*here.module, options);
     if (mlir::failed(program))
       return failure(state->name + ": " + messages, Exit::internal);
     return Program::fromMemory(program->program, program->owner);

@@ -3,6 +3,8 @@
 #include "lnxCommand.h"
 #include "frontend/Compile.h"
 
+#include "lnx/monitor.h"
+
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -97,6 +99,18 @@ int64_t parameterCount(const lnx_program &program) {
     count += size;
   }
   return count;
+}
+
+std::string boundHidden(TrainOptions &options, Session &session, int64_t every) {
+  if (session.hiddenStatistics().empty())
+    return "";
+  Result<StreamMonitor> monitor = StreamMonitor::create(session);
+  if (!monitor)
+    return fmt::format("hid has no bound: {}\n", monitor.error().message);
+  options.hiddenBounds = [monitor = *monitor] { return monitor.bounds(); };
+  options.boundEvery = every;
+  std::string laws = fmt::format("{}", fmt::join(monitor->laws(), ", "));
+  return laws.empty() ? "" : fmt::format("the bound of hid trusts {}\n", laws);
 }
 
 void addTokenizerOptions(CLI::App &command, TokenizerChoice &choice) {

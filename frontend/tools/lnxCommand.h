@@ -4,6 +4,7 @@
 
 #include "lnx/runtime.h"
 #include "lnx/train/tokens.h"
+#include "lnx/train/trainer.h"
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -50,6 +51,10 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 Result<Settings> settingsOf(const ModelChoice &choice);
 Result<Program> openModel(const ModelChoice &choice);
 int64_t parameterCount(const lnx_program &program);
+
+// Lets training evaluate what the hidden states cannot exceed, every `every` steps. Returns a line
+// that says why where it cannot, else nothing. `session` outlives the training.
+std::string boundHidden(TrainOptions &options, Session &session, int64_t every);
 
 // Which vocabulary.
 struct TokenizerChoice {

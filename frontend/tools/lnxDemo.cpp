@@ -149,6 +149,7 @@ static Result<TrainSummary> trainContender(Session &session, const Contender &co
   shown.bytesPerToken = 1;
   Watch watch(shown);
   TrainOptions train = trainOptions(steps);
+  say(stdout, boundHidden(train, session, shown.every));
   Result<TrainSummary> summary =
       Trainer(session, data.training, &data.heldOut, train).run(watch, &stop);
   watch.progress.finish();

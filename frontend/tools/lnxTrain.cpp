@@ -165,7 +165,9 @@ static Exit trainAndReport(const TrainCommand &options, Session &session, const 
                (options.given("--tokenizer") || data.training.format().starts_with("text"));
   shown.bytesPerToken = bytes ? 1 : 0;
   Screen screen(talk, shown, run);
-  Trainer trainer(session, data.training, &data.heldOut, options.train);
+  TrainOptions train = options.train;
+  say(talk, boundHidden(train, session, options.every));
+  Trainer trainer(session, data.training, &data.heldOut, train);
   Result<TrainSummary> summary = trainer.run(screen, &stopOnSignals());
   screen.progress.finish();
   if (!summary)

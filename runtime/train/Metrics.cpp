@@ -3,6 +3,7 @@
 #include "lnx/train/metrics.h"
 #include "lnx/train/trainer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -44,15 +45,52 @@ std::string shortest(double value) {
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 
-// Two lists: mean |x| and variance of the stream after each layer.
-static std::string hiddenFields(const std::vector<StreamSize> &hidden) {
-  std::string sizes, variances;
-  for (const StreamSize &one : hidden) {
-    const char *comma = sizes.empty() ? "" : ",";
-    sizes += comma + shortest(one.meanAbs);
-    variances += comma + shortest(one.variance());
+// Layers whose bound is known.
+static std::vector<BoundedSize> boundedSizes(const StepReport &report) {
+  std::vector<BoundedSize> sizes;
+  for (size_t i = 0; i < std::min(report.hidden.size(), report.hiddenBounds.size()); ++i)
+    if (std::isfinite(report.hiddenBounds[i]))
+      sizes.push_back({report.hidden[i].layer, report.hidden[i].meanAbs, report.hiddenBounds[i]});
+  return sizes;
+}
+
+std::optional<BoundedSize> closestToBound(const StepReport &report) {
+  std::optional<BoundedSize> closest;
+  for (const BoundedSize &one : boundedSizes(report)) {
+    if (std::isnan(one.meanAbs))
+      return one;
+    if (!closest || one.ratio() > closest->ratio())
+      closest = one;
   }
-  return fmt::format(R"(,"hid":[{}],"hid_var":[{}])", sizes, variances);
+  return closest;
+}
+
+std::optional<BoundedSize> largestExcess(const StepReport &report) {
+  std::optional<BoundedSize> largest;
+  for (const BoundedSize &one : boundedSizes(report))
+    if (std::isfinite(one.meanAbs) && one.ratio() > (largest ? largest->ratio() : 1 + 1e-5))
+      largest = one;
+  return largest;
+}
+
+// Lists of numbers after each layer: mean |x|, variance, and what mean |x| cannot exceed.
+static std::string hiddenFields(const StepReport &report) {
+  std::string sizes, variances, bounds;
+  auto add = [](std::string &list, double number) {
+    list += (list.empty() ? "" : ",") + shortest(number);
+  };
+  for (const StreamSize &one : report.hidden) {
+    add(sizes, one.meanAbs);
+    add(variances, one.variance());
+  }
+  for (double bound : report.hiddenBounds)
+    add(bounds, bound);
+  std::string fields = fmt::format(R"(,"hid":[{}],"hid_var":[{}])", sizes, variances);
+  if (!bounds.empty())
+    fields += fmt::format(R"(,"hid_bound":[{}])", bounds);
+  if (auto excess = largestExcess(report))
+    fields += fmt::format(R"(,"hid_exceeded":{})", excess->layer);
+  return fields;
 }
 
 std::string metricsRow(const StepReport &report) {
@@ -66,7 +104,7 @@ std::string metricsRow(const StepReport &report) {
   if (report.heldOutLoss)
     row += fmt::format(R"(,"val_loss":{})", shortest(*report.heldOutLoss));
   if (!report.hidden.empty())
-    row += hiddenFields(report.hidden);
+    row += hiddenFields(report);
   row += fmt::format(R"(,"ms":{},"tok_per_s":{})", shortest(1e3 * report.seconds),
                      shortest(report.tokensPerSecond));
   if (!report.finite)

@@ -45,12 +45,15 @@ static double bitsPerByte(double loss, double bytesPerToken) {
   return loss / std::numbers::ln2 / bytesPerToken;
 }
 
-// The largest mean |x| of the hidden states.
-static std::string hiddenPart(const std::vector<StreamSize> &hidden) {
+// The mean |x| of the hidden states that is closest to its bound; without bounds the largest.
+static std::string hiddenPart(const StepReport &report) {
+  if (auto closest = closestToBound(report))
+    return fmt::format("hid {:.3g} <= {:.3g} in layer {} | ", closest->meanAbs, closest->bound,
+                       closest->layer);
   double largest = 0;
-  for (const StreamSize &one : hidden)
+  for (const StreamSize &one : report.hidden)
     largest = one.meanAbs > largest || std::isnan(one.meanAbs) ? one.meanAbs : largest;
-  return hidden.empty() ? "" : fmt::format("hid {:.2g} | ", largest);
+  return report.hidden.empty() ? "" : fmt::format("hid {:.3g} | ", largest);
 }
 
 std::string stepLine(const StepReport &report, Colour colour) {
@@ -59,7 +62,7 @@ std::string stepLine(const StepReport &report, Colour colour) {
       "{}ETA {}",
       report.step, report.steps, report.loss, zScore(report.lossZ, colour), report.gradientNorm,
       zScore(report.normZ, colour), report.rate, 1e3 * report.seconds,
-      withThousands(std::llround(report.tokensPerSecond)), hiddenPart(report.hidden),
+      withThousands(std::llround(report.tokensPerSecond)), hiddenPart(report),
       clockTime(report.secondsLeft));
 }
 
@@ -78,6 +81,14 @@ void Progress::show(const StepReport &report) {
   } else if (options.live) {
     std::fprintf(stream, "\r\x1b[K%s%s", options.prefix.c_str(), line.c_str());
     open = true;
+  }
+  if (auto excess = largestExcess(report)) {
+    std::string warning =
+        fmt::format("warning: step {}: mean |x| after layer {} is {:.7g}, its bound is {:.7g}",
+                    report.step, excess->layer, excess->meanAbs, excess->bound);
+    keep(colour == Colour::on ? "\x1b[31m" + warning + "\x1b[0m" : warning);
+    keep(
+        "  this model's equations do not allow it: the arithmetic, the verifier or a law is wrong");
   }
   if (report.heldOutLoss) {
     std::string held =

@@ -124,6 +124,11 @@ Result<bool> Trainer::step(const TrainingWindows &windows, StepReport &report) {
   report.hidden = hidden;
   report.gradientNorm = std::nan("");
   report.finite = std::isfinite(*loss);
+  // Of the parameters that the gradient was taken at.
+  bool isKept =
+      report.step == 1 || report.step == report.steps || report.step % options.boundEvery == 0;
+  if (options.hiddenBounds && (isKept || !report.finite))
+    report.hiddenBounds = options.hiddenBounds();
   if (report.finite) {
     UpdateOptions update = options.update;
     update.rate = static_cast<float>(report.rate);

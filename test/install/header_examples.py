@@ -21,6 +21,7 @@ GIVEN = {
     "train/trainer.h": 'struct Silent : TrainObserver { void onStep(const StepReport &) override {} } observer; ' + SESSION +
                        ' Result<Split> data = openSplit({.path = "small.bin"}, *byteTokenizer()); TrainOptions options; '
                        "options.steps = 2; options.time = 32;",
+    "monitor.h": SESSION + " std::vector<int32_t> tokens(8 * 32, 1), targets(8 * 32, 2);",
     "builtins.h": 'Expr x = name("x"); Num heads = 4;',
 }
 C = ("abi.h", "session.h")

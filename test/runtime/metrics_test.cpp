@@ -41,6 +41,58 @@ TEST(StepLine, coloursOutliers) {
   EXPECT_EQ(stepLine(report).find('\x1b'), std::string::npos);
 }
 
+/// Layers 1 and 2 with what their mean |x| is and cannot exceed.
+static StepReport bounded(double first, double firstBound, double second, double secondBound) {
+  StepReport report = example();
+  report.hidden = {{.layer = 1, .meanAbs = first, .mean = 0, .meanSquare = 4},
+                   {.layer = 2, .meanAbs = second, .mean = 1, .meanSquare = 4}};
+  report.hiddenBounds = {firstBound, secondBound};
+  return report;
+}
+
+static std::string hidden(const StepReport &report) {
+  std::string line = stepLine(report);
+  size_t begin = line.find("hid ");
+  return begin == std::string::npos ? "" : line.substr(begin, line.rfind(" | ") - begin);
+}
+
+// The layer that is closest to its bound, not the largest; without bounds the largest.
+TEST(StepLine, showsTheHiddenStateBesideItsBound) {
+  EXPECT_EQ(hidden(bounded(1.234, 2, 3, 24)), "hid 1.23 <= 2 in layer 1");
+  EXPECT_EQ(hidden(bounded(1.234, 200, 3, 24.04)), "hid 3 <= 24 in layer 2");
+  EXPECT_EQ(hidden(bounded(1.234, INFINITY, 3, 1e9)), "hid 3 <= 1e+09 in layer 2");
+  EXPECT_EQ(hidden(bounded(1.234, INFINITY, 3, INFINITY)), "hid 3");
+  StepReport without = bounded(1.234, 1, 0.5, 1);
+  without.hiddenBounds.clear();
+  EXPECT_EQ(hidden(without), "hid 1.23");
+  EXPECT_EQ(hidden(bounded(1.234, 2, std::nan(""), 24)), "hid nan <= 24 in layer 2");
+  EXPECT_EQ(hidden(bounded(0, 0, 1, 3)), "hid 1 <= 3 in layer 2");
+}
+
+// 1e-5 is what f32 may add to a real number (S14).
+TEST(LargestExcess, allowsForRounding) {
+  EXPECT_FALSE(largestExcess(bounded(1, 2, 5 * (1 + 9e-6), 5)));
+  EXPECT_TRUE(largestExcess(bounded(1, 2, 5 * (1 + 2e-5), 5)));
+  EXPECT_TRUE(largestExcess(bounded(1e-30, 0, 1, 5)));
+  EXPECT_FALSE(largestExcess(bounded(0, 0, 0, 0)));
+  EXPECT_FALSE(largestExcess(example()));
+}
+
+// An overflow or what follows from one hides no excess and is none.
+TEST(LargestExcess, isAFiniteNumber) {
+  EXPECT_FALSE(largestExcess(bounded(1, 2, INFINITY, 1e200)));
+  EXPECT_EQ(largestExcess(bounded(4, 2, std::nan(""), 1))->layer, 1);
+  EXPECT_EQ(largestExcess(bounded(4, 2, 9, 3))->layer, 2);
+}
+
+TEST(MetricsRow, hasTheBoundOfEachLayer) {
+  std::string row = metricsRow(bounded(1, 2, 3, INFINITY));
+  EXPECT_NE(row.find(R"("hid":[1,3],"hid_var":[4,3],"hid_bound":[2,null],"ms")"), std::string::npos)
+      << row;
+  row = metricsRow(bounded(1, 2, 3, 2.5));
+  EXPECT_NE(row.find(R"("hid_bound":[2,2.5],"hid_exceeded":2,"ms")"), std::string::npos) << row;
+}
+
 TEST(MetricsRow, isOneObject) {
   StepReport report = example();
   EXPECT_EQ(metricsRow(report), R"({"step":120,"loss":2.31452,"norm":0.83,"rate":3e-04,)"
@@ -151,6 +203,27 @@ TEST(Progress, isPlainInAPipe) {
   EXPECT_EQ(text.find('\r'), std::string::npos);
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_TRUE(text.starts_with("step 10/600 | "));
+}
+
+// It cannot happen: then it must not be overlooked.
+TEST(Progress, warnsWhereAHiddenStateIsLargerThanItCanBe) {
+  char *text = nullptr;
+  size_t size = 0;
+  std::FILE *stream = open_memstream(&text, &size);
+  Progress progress(stream, {.every = 10});
+  progress.show(bounded(1, 2, 3.25, 3));
+  progress.show(bounded(1, 2, 3, 3));
+  progress.finish();
+  std::fclose(stream);
+  std::string copy(text, size);
+  std::free(text);
+  size_t line = copy.find('\n') + 1;
+  EXPECT_TRUE(copy.substr(line).starts_with(
+      "warning: step 120: mean |x| after layer 2 is 3.25, its bound is 3\n"
+      "  this model's equations do not allow it: the arithmetic, the verifier or a law is wrong\n"
+      "step 120/600"))
+      << copy;
+  EXPECT_EQ(copy.find("warning", line + 1), std::string::npos);
 }
 
 TEST(Progress, rewritesOneLineOnATerminal) {

@@ -17,6 +17,7 @@
 #include "lnx/dtype.h"
 #include "lnx/expr.h"
 #include "lnx/model.h"
+#include "lnx/monitor.h"
 #include "lnx/result.h"
 #include "lnx/runtime.h"
 

@@ -12,6 +12,8 @@
 #include "lnx/train/schedule.h"
 
 #include <atomic>
+#include <cmath>
+#include <functional>
 
 namespace lnx {
 
@@ -25,6 +27,11 @@ struct TrainOptions {
   UpdateOptions update;
   int64_t evaluateEvery = 0;  // steps; 0: only after the last step
   int64_t heldOutWindows = 0; // sequences per evaluation; 0: all
+  // What mean |x| cannot exceed with the parameters of this moment, in the order of
+  // Session::hiddenStatistics; infinity where that is not known. Called between gradient and update
+  // in the first step, the last, and every `boundEvery`th; may be empty.
+  std::function<std::vector<double>()> hiddenBounds = {};
+  int64_t boundEvery = 1;
 };
 
 struct StepReport {
@@ -35,10 +42,28 @@ struct StepReport {
   double seconds = 0;         // this step, without evaluation
   double tokensPerSecond = 0; // smoothed
   double secondsLeft = 0;
-  std::optional<double> heldOutLoss;   // in steps that evaluate
-  bool finite = true;                  // false: nothing was updated
-  std::vector<StreamSize> hidden = {}; // after each layer, over the step's whole batch
+  std::optional<double> heldOutLoss;     // in steps that evaluate
+  bool finite = true;                    // false: nothing was updated
+  std::vector<StreamSize> hidden = {};   // after each layer, over the step's whole batch
+  std::vector<double> hiddenBounds = {}; // of each; empty where they were not evaluated
 };
+
+// A layer's mean |x| and what it cannot exceed.
+struct BoundedSize {
+  int64_t layer = 0;
+  double meanAbs = 0, bound = 0;
+
+  double ratio() const { return bound > 0 ? meanAbs / bound : meanAbs > 0 ? HUGE_VAL : 0; }
+};
+
+// The layer that comes closest to its bound, one that is no number before all others; none where no
+// bound is known.
+std::optional<BoundedSize> closestToBound(const StepReport &report);
+
+// The layer that exceeds its bound by most, and by more than the 1e-5 that sums in f32 may be off
+// (S14); none where all bounds hold. An overflow is no excess: a bound may be larger than any
+// float.
+std::optional<BoundedSize> largestExcess(const StepReport &report);
 
 enum class Outcome { finished, stopped, unstable };
 
