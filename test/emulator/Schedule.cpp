@@ -47,6 +47,8 @@ void restart(Warp &w, Cta &cta, unsigned index) {
   w.clock = {};
   w.clock.time[index] = 1;
   w.copyGroups.clear();
+  w.parked.clear();
+  w.waiting.clear();
   std::fill_n(w.narrowPoison, k.narrowRegisters, AllLanes);
   std::fill_n(w.widePoison, k.wideRegisters, AllLanes);
   std::fill_n(w.predicatePoison + 1, k.predicateRegisters - 1, AllLanes);

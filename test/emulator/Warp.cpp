@@ -31,10 +31,11 @@ void reportMissing(Warp &w, uint32_t missing) {
                      " do not execute this instruction together with lanes " + laneList(w.mask);
   if (ended)
     what += "; " + std::string(ended == missing ? "they" : "some of them") + " have ended";
-  for (const ParkedLanes &p : w.parked)
-    if (p.lanes & missing)
-      what += "; lanes " + laneList(p.lanes & missing) + " are at PTX line " +
-              std::to_string(w.kernel->code[p.pc].line);
+  for (const std::vector<ParkedLanes> *groups : {&w.parked, &w.waiting})
+    for (const ParkedLanes &p : *groups)
+      if (p.lanes & missing)
+        what += "; lanes " + laneList(p.lanes & missing) + " are at PTX line " +
+                std::to_string(w.kernel->code[p.pc].line);
   w.fault(firstLane(missing), what,
           "move it to where the whole warp passes, or make the branch before it uniform");
 }
@@ -72,6 +73,14 @@ bool Warp::converged() {
 }
 
 bool Warp::converged(Slot memberMask) {
+  // Lanes that came here before go on together with these.
+  std::erase_if(waiting, [this](const ParkedLanes &group) {
+    if (group.pc != pc)
+      return false;
+    mask |= group.lanes;
+    active |= group.lanes;
+    return true;
+  });
   const uint32_t *members = narrow + size_t(memberMask) * LaneCount;
   if (uint32_t undefined = narrowPoison[memberMask] & mask) {
     fault(firstLane(undefined), "the member mask was never initialised", "define it");
@@ -91,17 +100,31 @@ bool Warp::converged(Slot memberMask) {
           "name every lane that gets here");
     return false;
   }
-  if (uint32_t missing = named & ~mask) {
-    if (missing & ~lanes)
-      fault(-1,
-            "the member mask names lanes " + laneList(missing & ~lanes) +
-                ", which this warp does not have",
-            "launch a multiple of 32 threads, or name existing lanes only");
-    else
-      reportMissing(*this, missing);
+  uint32_t missing = named & ~mask;
+  if (!missing)
+    return true;
+  if (missing & ~lanes) {
+    fault(-1,
+          "the member mask names lanes " + laneList(missing & ~lanes) +
+              ", which this warp does not have",
+          "launch a multiple of 32 threads, or name existing lanes only");
     return false;
   }
-  return true;
+  waiting.push_back({pc, mask});
+  active &= ~mask;
+  if (active)
+    return false;
+  next = ~0u; // those parked go on
+  if (parked.empty())
+    reportWaiting();
+  return false;
+}
+
+void Warp::reportWaiting() {
+  pc = waiting[0].pc;
+  mask = waiting[0].lanes;
+  waiting.erase(waiting.begin());
+  reportMissing(*this, lanes & ~mask);
 }
 
 void Warp::branch(uint32_t target, uint32_t taken) {
@@ -123,10 +146,12 @@ void Warp::exit() {
   active &= ~mask;
   if (active)
     return;
-  if (parked.empty())
-    state = State::Ended;
-  else
-    next = ~0u; // above every parked pc
+  next = ~0u; // above every parked pc
+  if (!parked.empty())
+    return;
+  if (!waiting.empty())
+    reportWaiting();
+  state = State::Ended;
 }
 
 void Warp::reconverge() {

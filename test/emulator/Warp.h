@@ -63,6 +63,7 @@ struct Warp {
   int barrier = -1;   // where it waits
   Clock clock;
   std::vector<ParkedLanes> parked;
+  std::vector<ParkedLanes> waiting; // at a .sync instruction, for lanes its mask names
   // Copies of the open group, then groups not yet waited for, oldest first.
   std::vector<AsyncCopy> openCopies;
   std::deque<std::vector<AsyncCopy>> copyGroups;
@@ -74,7 +75,8 @@ struct Warp {
   // True where every lane of the warp executes the current instruction; otherwise says which do
   // not.
   bool converged();
-  // The same for the lanes that a .sync instruction names in its member mask.
+  // True where all lanes that a .sync instruction names in its member mask execute it. Those that
+  // came early wait here, as on the hardware; it is a fault once the others can no longer come.
   bool converged(Slot memberMask);
   // Lanes `taken`, not none, continue at `target`, the other active ones at the next instruction.
   void branch(uint32_t target, uint32_t taken);
@@ -82,6 +84,8 @@ struct Warp {
   void park(uint32_t at, uint32_t which);
   // The lanes of the mask end.
   void exit();
+  // Reports that the lanes that wait first wait for ever.
+  void reportWaiting();
   // Goes on with the lanes at the lowest pc.
   void reconverge();
   Counters &counters();

@@ -62,7 +62,8 @@ public:
     EXPECT_EQ(lt(name, arguments...), CUBLAS_STATUS_SUCCESS) << name << ": " << sentence();
   }
   std::string sentence() {
-    auto f = reinterpret_cast<const char *(*)(cublasStatus_t)>(dlsym(blas, "cublasLtGetStatusString"));
+    auto f =
+        reinterpret_cast<const char *(*)(cublasStatus_t)>(dlsym(blas, "cublasLtGetStatusString"));
     return f(CUBLAS_STATUS_INVALID_VALUE);
   }
   template <typename T> void set(int attribute, T value) {
