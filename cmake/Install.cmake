@@ -25,12 +25,12 @@ target_compile_definitions(lnx_passes INTERFACE ${LNX_LLVM_DEFINITIONS})
 target_compile_features(lnx_passes INTERFACE cxx_std_20)
 add_dependencies(lnx_passes lnx_dialect_inc)
 
-foreach(tool lnx lnxc lnx-opt)
+foreach(tool lnx lnxc lnx-opt lnx-certify)
   set_target_properties(${tool} PROPERTIES INSTALL_RPATH ${LLVM_LIBRARY_DIR})
 endforeach()
 install(TARGETS lnx_library lnx_passes EXPORT lnxTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS lnxc lnx-opt EXPORT lnxTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS lnx RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS lnx lnx-certify RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/ ${PROJECT_SOURCE_DIR}/frontend/include/
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/dialect ${PROJECT_BINARY_DIR}/dialect

@@ -8,7 +8,8 @@
 namespace lnx {
 std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const ast::File &file,
                                                    const ElaborateOptions &options,
-                                                   const Places &places, Diagnostics &diagnostics) {
+                                                   const Places &places, Diagnostics &diagnostics,
+                                                   bool certificate) {
   const mlir::ScopedDiagnosticHandler handler(
       module.getContext(), [&](mlir::Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error) {
@@ -19,8 +20,10 @@ std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const 
         }
         return mlir::success();
       });
-  mlir::FailureOr<mlir::lnx::stability::Report> report = mlir::lnx::stability::verify(
-      module, {.atDepth = atOtherDepths(module, file, options), .witnesses = true});
+  mlir::FailureOr<mlir::lnx::stability::Report> report =
+      mlir::lnx::stability::verify(module, {.atDepth = atOtherDepths(module, file, options),
+                                            .witnesses = true,
+                                            .certificate = certificate});
   if (mlir::failed(report))
     return std::nullopt;
   return std::move(*report);

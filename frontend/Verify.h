@@ -11,6 +11,7 @@ namespace lnx {
 /// `module` is what `elaborate(file, options, ...)` gave. Nothing when an error was reported.
 std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const ast::File &file,
                                                    const ElaborateOptions &options,
-                                                   const Places &places, Diagnostics &diagnostics);
+                                                   const Places &places, Diagnostics &diagnostics,
+                                                   bool certificate = false);
 
 } // namespace lnx

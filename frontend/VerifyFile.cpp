@@ -42,7 +42,8 @@ Result<Verified> verifyHere(const VerifyRequest &request) {
   if (!model)
     return Error{diagnostics.render(), Exit::input};
   const Places places(*file);
-  auto report = verify(*model.module, *file, options, places, diagnostics);
+  auto report = verify(*model.module, *file, options, places, diagnostics,
+                       /*certificate=*/request.certificate.has_value());
   if (!report)
     return Error{diagnostics.render(), Exit::input};
   if (std::optional<Error> error = unknownProperty(request.properties, *report))
@@ -50,9 +51,18 @@ Result<Verified> verifyHere(const VerifyRequest &request) {
   std::optional<Error> problem;
   if (request.witnesses)
     problem = writeWitnesses(*report, request, *model.module);
+  std::string certificate;
+  if (request.certificate)
+    certificate =
+        request.certificate->empty() ? report->model + ".certificate.json" : *request.certificate;
+  if (request.certificate)
+    if (std::optional<Error> error = writeCertificate(*report, certificate)) {
+      certificate.clear();
+      problem = problem ? std::move(problem) : std::move(error);
+    }
   return Verified{request.json ? reportJson(*report, request.properties)
                                : reportText(*report, places, request.properties),
-                  exitOf(*report), std::move(problem)};
+                  exitOf(*report), std::move(certificate), std::move(problem)};
 }
 } // namespace
 

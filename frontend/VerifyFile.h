@@ -18,12 +18,15 @@ struct VerifyRequest {
   std::vector<std::string> properties; ///< empty: all
   bool json = false;
   bool witnesses = false; ///< written into the current directory, of each REFUTED
-  std::string replay;     ///< a witness to evaluate instead; `path` may then be empty
+  /// Where the derivation of what is PROVED is written; MODEL.certificate.json where it is empty.
+  std::optional<std::string> certificate;
+  std::string replay; ///< a witness to evaluate instead; `path` may then be empty
 };
 
 struct Verified {
   std::string report;
-  Exit exit = Exit::done; ///< refuted or unknown by `check` statements of the model
+  Exit exit = Exit::done;       ///< refuted or unknown by `check` statements of the model
+  std::string certificate;      ///< the file that was written; empty: none
   std::optional<Error> problem; ///< a file that could not be written; the report is whole
 };
 

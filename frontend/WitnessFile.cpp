@@ -27,14 +27,16 @@ std::optional<std::string> readAll(const std::string &path) {
   return file.bad() ? std::nullopt : std::optional(std::move(text));
 }
 
-std::optional<Error> writeWhole(const std::string &path, const std::string &text) {
+/// `noun` is what the file has to be where there is one already.
+std::optional<Error> writeWhole(const std::string &path, const std::string &text, const char *noun,
+                                bool (*isNoun)(llvm::StringRef)) {
   std::error_code code;
   const auto kind = std::filesystem::symlink_status(path, code).type();
   if (kind != std::filesystem::file_type::not_found) {
-    const bool isOurs = kind == std::filesystem::file_type::regular &&
-                        ir::looksLikeWitness(readAll(path).value_or(""));
+    const bool isOurs =
+        kind == std::filesystem::file_type::regular && isNoun(readAll(path).value_or(""));
     if (!isOurs)
-      return Error{fmt::format("'{}' exists and is not a witness; it was left as it is", path),
+      return Error{fmt::format("'{}' exists and is not a {}; it was left as it is", path, noun),
                    Exit::io};
   }
   const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
@@ -44,7 +46,7 @@ std::optional<Error> writeWhole(const std::string &path, const std::string &text
   if (!file || ::rename(temporary.c_str(), path.c_str()) != 0) {
     const int reason = errno;
     std::filesystem::remove(temporary, code);
-    return Error{fmt::format("cannot write witness '{}': {}", path, std::strerror(reason)),
+    return Error{fmt::format("cannot write {} '{}': {}", noun, path, std::strerror(reason)),
                  Exit::io};
   }
   return std::nullopt;
@@ -70,7 +72,8 @@ std::optional<Error> writeWitnesses(ir::Report &report, const VerifyRequest &req
     witness.settings = request.settings;
     witness.hash = hash;
     const std::string name = fmt::format("{}.{}.witness.json", report.model, witness.property);
-    if (std::optional<Error> error = writeWhole(name, ir::printWitness(witness)))
+    if (std::optional<Error> error =
+            writeWhole(name, ir::printWitness(witness), "witness", ir::looksLikeWitness))
       problem = problem ? problem : error;
     else
       writtenTo = name;
@@ -82,6 +85,10 @@ std::optional<Error> writeWitnesses(ir::Report &report, const VerifyRequest &req
     if (check.witness && isNamed(check.property, request.properties))
       write(*check.witness, check.witnessFile);
   return problem;
+}
+
+std::optional<Error> writeCertificate(const ir::Report &report, const std::string &path) {
+  return writeWhole(path, report.certificate, "certificate", ir::looksLikeCertificate);
 }
 
 namespace {

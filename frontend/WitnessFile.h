@@ -14,6 +14,10 @@ namespace lnx {
 std::optional<Error> writeWitnesses(mlir::lnx::stability::Report &report,
                                     const VerifyRequest &request, mlir::ModuleOp module);
 
+/// Writes the report's certificate to `path`.
+std::optional<Error> writeCertificate(const mlir::lnx::stability::Report &report,
+                                      const std::string &path);
+
 /// Evaluates the witness in `request.replay` against `request.path`, or the file it names.
 Result<Verified> replayHere(const VerifyRequest &request);
 

@@ -29,7 +29,12 @@ def violation(path, include):
             return "no LLVM or MLIR below the runtime"
         if ours and ours != "runtime":
             return "the runtime sees no other folder"
+    elif path.startswith("compiler/certify/"):
+        if (ours or include.startswith(("mlir/", "lnx/"))) and not include.startswith("compiler/certify/"):
+            return "what checks certificates shares no code with what writes them"
     elif folder == "compiler":
+        if include.startswith("compiler/certify/") and not path.startswith("compiler/tools/"):
+            return "what writes certificates shares no code with what checks them"
         if ours in ("frontend", "runtime"):
             return "the compiler sees dialect, and of the runtime only lnx/abi.h"
         if PUBLIC.match(include) and include not in (COMPILER_ABI, "lnx/abi.def"):
@@ -101,7 +106,8 @@ def check_tests():
 
 def self_test():
     planted = [("dialect/X.cpp", "compiler/Compiler.h"), ("runtime/X.cpp", "llvm/ADT/ArrayRef.h"),
-               ("compiler/X.cpp", "lnx/runtime.h"), ("frontend/X.cpp", "compiler/Passes.h"),
+               ("compiler/X.cpp", "lnx/runtime.h"), ("compiler/certify/X.cpp", "dialect/Series.h"),
+               ("compiler/stability/X.cpp", "compiler/certify/Bounds.h"), ("frontend/X.cpp", "compiler/Passes.h"),
                ("frontend/X.cpp", "compiler/stability/Growth.h"),
                ("frontend/X.cpp", "runtime/train/MappedFile.h"),
                ("examples/x.cpp", "mlir/IR/Value.h"), ("examples/passes/X.cpp", "compiler/Compiler.h"), ("runtime/X.cpp", "frontend/Ast.h")]

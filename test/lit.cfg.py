@@ -13,7 +13,7 @@ config.test_exec_root = os.path.join(config.lnx_obj_root, "test")
 
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.with_environment("NO_COLOR", "1")
-llvm_config.add_tool_substitutions(["lnx-opt", "lnxc", "lnx"], [os.path.join(config.lnx_obj_root, "bin")])
+llvm_config.add_tool_substitutions(["lnx-opt", "lnx-certify", "lnxc", "lnx"], [os.path.join(config.lnx_obj_root, "bin")])
 llvm_config.add_tool_substitutions(
     ["FileCheck", "not", "count", "split-file", "mlir-opt", "mlir-translate", "llc"], [config.llvm_tools_dir])
 config.substitutions.append(("%example_passes", os.path.join(config.lnx_obj_root, "lib", "example_passes.so")))

@@ -189,8 +189,8 @@ void Assumptions::tighten(Series &bound, const Assumption &one, uint64_t bit, Ab
 
 double stability::adamBound(double beta1, double beta2) { return adamwStep(beta1, beta2); }
 
-// Largest |entry| that can be drawn: the runtime's normal numbers lie within 9 standard deviations.
-static double largestInitial(InitAttr init) {
+// The runtime's normal numbers lie within 9 standard deviations.
+double stability::largestInitial(InitAttr init) {
   double largest = 0;
   for (double a : init.getA().asArrayRef())
     largest = std::max(largest, std::abs(a));

@@ -69,6 +69,8 @@ private:
   Sizes sizes;
 };
 
+/// Largest |entry| that can be drawn.
+double largestInitial(InitAttr init);
 /// The bound that AdamW keeps on one coordinate's step: U(beta1, beta2) of S73.
 double adamBound(double beta1, double beta2);
 

@@ -1,5 +1,5 @@
 // Verify: the runs over a model, then every property of Properties.def, then the model's checks.
-#include "compiler/stability/Subject.h"
+#include "compiler/stability/Certificate.h"
 #include "compiler/stability/WitnessSearch.h"
 #include "compiler/stability/WitnessTight.h"
 #include <cmath>
@@ -141,6 +141,8 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
   if (options.witnesses)
     for (Verdict &verdict : report.verdicts)
       addWitness(subject, verdict);
+  if (options.certificate)
+    report.certificate = printCertificate(subject, report.verdicts);
   report.hazards = initHazards(subject.init());
   uint64_t all = subject.grounds(subject.declared);
   report.laws = assumptions->lawsOf(all);

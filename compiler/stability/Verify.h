@@ -19,6 +19,8 @@ struct VerifyOptions {
   std::function<OwningOpRef<ModuleOp>(int64_t depth)> atDepth;
   /// Finds a witness for every REFUTED and evaluates it; without one the verdict is UNKNOWN.
   bool witnesses = false;
+  /// Writes down how each PROVED was derived, for lnx-certify.
+  bool certificate = false;
 };
 
 /// One `check` of the model and its outcome.
@@ -43,6 +45,7 @@ struct Report {
   std::vector<Verdict> verdicts;        ///< in the order of Properties.def
   std::vector<Remark> hazards;
   std::vector<CheckOutcome> checks;
+  std::string certificate; ///< with VerifyOptions::certificate, the text of its file
 };
 
 /// A witness with what was measured in place of what it claims.
@@ -54,6 +57,9 @@ struct Replayed {
 /// Evaluates a witness (WitnessJson.h reads one; isViolation says what follows). Fails only after a
 /// diagnostic.
 FailureOr<Replayed> replay(ModuleOp spec, const VerifyOptions &options, const Witness &witness);
+
+/// Whether a text is a certificate, perhaps of another version or damaged further on.
+bool looksLikeCertificate(llvm::StringRef text);
 
 /// Fails only after a diagnostic: an assumption that contradicts another, or is not a number.
 FailureOr<Report> verify(ModuleOp spec, const VerifyOptions &options);

@@ -31,6 +31,9 @@ Exit runVerify(VerifyCommand &command) {
   if (!verified)
     return fail(verified.error());
   say(stdout, verified->report);
+  if (!verified->certificate.empty())
+    say(command.request.json ? stderr : stdout,
+        fmt::format("certificate  {}\n", verified->certificate));
   if (!verified->problem)
     return verified->exit;
   const Exit exit = fail(*verified->problem);
@@ -52,6 +55,11 @@ void addVerify(CLI::App &app, Action &action) {
                    "only this property, such as forward.bound; may be given again")
       ->allow_extra_args(false);
   verify->add_flag("--json", command->request.json, "the report as JSON");
+  verify
+      ->add_option("--certificate", command->request.certificate,
+                   "write how each PROVED was derived, for lnx-certify to check again (default: "
+                   "MODEL.certificate.json)")
+      ->expected(0, 1);
   verify
       ->add_option("--replay", command->request.replay,
                    "evaluate this witness of a REFUTED property and show the violation; the model "

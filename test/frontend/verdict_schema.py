@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Holds the JSON of `lnx verify` and its witnesses against their schemas.   verdict_schema.py SCHEMA LNX EXAMPLES
+"""Holds the JSON of `lnx verify`, its witnesses and certificates against their schemas.   verdict_schema.py SCHEMA LNX EXAMPLES
 
-witness.schema.json lies beside SCHEMA.
+witness.schema.json and certificate.schema.json lie beside SCHEMA.
 
 Knows the part of JSON Schema that docs/verdict.schema.json uses, and refuses any other keyword.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-TYPES = {"object": dict, "array": list, "string": str, "null": type(None)}
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 KNOWN = {"$schema", "$defs", "$ref", "title", "description", "type", "additionalProperties", "required", "properties",
          "items", "enum", "minimum"}
 
@@ -67,8 +67,8 @@ def main(schema_path, lnx, examples):
     bad, count = [], 0
     folder = tempfile.TemporaryDirectory()
     for path in sorted(pathlib.Path(examples).resolve().glob("*.lnx")):
-        result = subprocess.run([pathlib.Path(lnx).resolve(), "verify", "--json", str(path)], capture_output=True,
-                                text=True, timeout=60, cwd=folder.name)
+        result = subprocess.run([pathlib.Path(lnx).resolve(), "verify", str(path), "--json", "--certificate"],
+                                capture_output=True, text=True, timeout=60, cwd=folder.name)
         if result.returncode not in (0, 3, 4):
             bad.append(f"{path.name}: exit code {result.returncode}: {result.stderr}")
             continue
@@ -85,7 +85,13 @@ def main(schema_path, lnx, examples):
         bad += [f"{path.name}: {line}" for line in problems(json.loads(path.read_text(encoding="utf-8")), shape, shape)]
     if not witnesses:
         bad.append("no witness was written")
-    print("\n".join(bad) if bad else f"{count} reports, {len(witnesses)} witnesses")
+    shape = json.loads(pathlib.Path(schema_path).with_name("certificate.schema.json").read_text(encoding="utf-8"))
+    certificates = sorted(pathlib.Path(folder.name).glob("*.certificate.json"))
+    for path in certificates:
+        bad += [f"{path.name}: {line}" for line in problems(json.loads(path.read_text(encoding="utf-8")), shape, shape)]
+    if len(certificates) != count:
+        bad.append(f"{len(certificates)} certificates of {count} models")
+    print("\n".join(bad) if bad else f"{count} reports, {len(witnesses)} witnesses, {len(certificates)} certificates")
     return 1 if bad or not count else 0
 
 

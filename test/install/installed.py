@@ -106,7 +106,7 @@ with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     prefix = folder / "prefix"
     run("cmake", "--install", build, "--prefix", prefix)
-    for path in ("bin/lnx", "bin/lnxc", "bin/lnx-opt", "include/lnx/lnx.h", "share/lnx/prelude/norms.lnx",
+    for path in ("bin/lnx", "bin/lnxc", "bin/lnx-opt", "bin/lnx-certify", "include/lnx/lnx.h", "share/lnx/prelude/norms.lnx",
                  "lib/cmake/lnx/lnxConfig.cmake"):
         if not (prefix / path).exists():
             sys.exit(f"{path} was not installed")

@@ -1,0 +1,163 @@
+// Conclusions: what follows about a property once every step is derived. A number is rounded up to
+// nine digits; one that is smaller, or larger than that, is refused.
+#include "compiler/certify/Certifier.h"
+#include "compiler/certify/Parts.h"
+#include <algorithm>
+
+namespace lnx::certify {
+
+using llvm::Error;
+using llvm::Expected;
+
+/// The ends of repeats that the model's result is made of, each the last one on its way.
+Expected<std::vector<int64_t>> Certifier::outputs() const {
+  std::vector<int64_t> todo, found;
+  std::vector<bool> isSeen(document.program.size());
+  for (size_t place = 0; place < document.program.size(); ++place)
+    if (document.program[place].op == "return")
+      todo.push_back(static_cast<int64_t>(place));
+  while (!todo.empty()) {
+    int64_t place = todo.back();
+    todo.pop_back();
+    if (isSeen[place])
+      continue;
+    isSeen[place] = true;
+    if (ends.count(place)) {
+      found.push_back(place);
+      continue;
+    }
+    const std::vector<int64_t> &of = document.program[place].of;
+    todo.insert(todo.end(), of.begin(), of.end());
+  }
+  if (found.empty())
+    return refuse("the model returns no stream");
+  return found;
+}
+
+static Error compare(const Conclusion &conclusion, double derived) {
+  if (conclusion.number && isNineDigitsUp(*conclusion.number, derived))
+    return Error::success();
+  return refuse(conclusion.property + ": claims " +
+                (conclusion.number ? print(*conclusion.number) : "no number") + ", it is " +
+                print(derived));
+}
+
+/// A number; or a line in the size of the start; or, with squares, that there is some number.
+Error Certifier::concludeBound(const Conclusion &conclusion) const {
+  Expected<std::vector<int64_t>> places = outputs();
+  if (!places)
+    return places.takeError();
+  double size = 0, factor = 0, add = 0;
+  bool isEmbedding = true;
+  for (int64_t place : *places) {
+    const auto &[chain, stream] = ends.at(place);
+    size = std::max(size, stream.size);
+    factor = std::max(factor, stream.factor);
+    add = std::max(add, stream.add);
+    isEmbedding = isEmbedding && chains[chain].isEmbedding;
+  }
+  if (!conclusion.factor && conclusion.number)
+    return compare(conclusion, size);
+  if (!isEmbedding)
+    return refuse(conclusion.property + ": the size of the start is no number");
+  if (conclusion.factor && isNineDigitsUp(*conclusion.factor, factor))
+    return compare(conclusion, add);
+  bool isBounded = true;
+  for (const Stack &stack : stacks)
+    for (const Equation &equation : stack.equations)
+      isBounded = isBounded && equation.next.isKnown();
+  if (!conclusion.factor && isBounded)
+    return Error::success();
+  return refuse(conclusion.property + ": claims another factor than " + print(factor));
+}
+
+/// n d/(n d - 1) r^2; fewer tokens than the context have a larger factor, so of one (S70).
+Expected<double> Certifier::variance() const {
+  Expected<std::vector<int64_t>> places = outputs();
+  if (!places)
+    return places.takeError();
+  double size = 0, count = infinity;
+  for (int64_t place : *places) {
+    const auto &[chain, stream] = ends.at(place);
+    size = std::max(size, stream.size);
+    count = std::min(count, static_cast<double>(chains[chain].width) *
+                                static_cast<double>(std::max<int64_t>(1, document.context)));
+  }
+  if (!(count > 1))
+    return infinity;
+  return mulUp(mulUp(size, size), divUp(count, count - 1));
+}
+
+/// prod |a_k|, where the stream is one summand of each step; else 0.
+double Certifier::identityPath() const {
+  double product = 1;
+  for (const Stack &stack : stacks)
+    for (const Equation &equation : stack.equations)
+      for (int64_t layer = 0; layer < stack.count; ++layer) {
+        double skip = equation.skip[static_cast<size_t>(layer)];
+        bool isThere = equation.isPlain && equation.skips == 1 && skip > 0;
+        product = isThere ? mulUp(product, skip) : 0;
+      }
+  return product;
+}
+
+double Certifier::largestScore() const {
+  double largest = 0;
+  for (const auto &[place, chain] : chainOfScores) {
+    const Size &scores = values[place].scores;
+    double r = chain < 0 ? infinity : chains[chain].now.largest;
+    size_t layers = std::max(
+        {scores.one.values.size(), scores.line.values.size(), scores.square.values.size()});
+    for (size_t layer = 0; layer < layers; ++layer)
+      largest = std::max(largest, scores.at(layer, r));
+  }
+  return largest;
+}
+
+double Certifier::largestEntry() const {
+  double largest = 0;
+  for (const Chain &chain : chains)
+    largest = std::max(
+        largest, std::min(chain.now.largestPeak, mulUp(root(chain.width), chain.now.largest)));
+  return largest;
+}
+
+Error Certifier::conclude(const Conclusion &conclusion) const {
+  const std::string &property = conclusion.property;
+  auto isEvery = [&](auto holds) {
+    bool isAny = false;
+    for (const Stack &stack : stacks)
+      for (const Equation &equation : stack.equations) {
+        isAny = true;
+        if (!holds(equation))
+          return false;
+      }
+    return isAny;
+  };
+  if (property == "forward.bound")
+    return concludeBound(conclusion);
+  if (conclusion.factor)
+    return refuse(property + ": a factor is said of forward.bound only");
+  if (property == "forward.variance") {
+    Expected<double> number = variance();
+    return number ? compare(conclusion, *number) : number.takeError();
+  }
+  if (property == "attention.logit_bound")
+    return compare(conclusion, largestScore());
+  if (property == "precision.overflow" && largestEntry() < 65504) // fp16
+    return compare(conclusion, largestEntry());
+  if (property == "backward.identity_path" && identityPath() > 0) {
+    if (!conclusion.number && !std::isfinite(identityPath())) // learned factors
+      return Error::success();
+    return compare(conclusion, identityPath());
+  }
+  if (conclusion.number)
+    return refuse(property + ": it does not follow, or has no number");
+  if (property == "forward.wellposed" && isEvery([](auto &one) { return one.next.isKnown(); }))
+    return Error::success();
+  if (property == "backward.scale_invariance" && isEvery([](auto &one) { return one.isScaleFree; }))
+    return Error::success();
+  return refuse(property + ": it does not follow from these steps");
+}
+
+} // namespace lnx::certify

@@ -1,0 +1,108 @@
+// Settle: a claim chooses among the bounds that a rule gives. What goes on is the chosen bound, not
+// the claim; a claim that is none of them is refused.
+#include "compiler/certify/Rules.h"
+#include <algorithm>
+
+namespace lnx::certify {
+
+using llvm::Expected;
+
+bool Value::isConstant() const {
+  for (const Size &size : bound)
+    if (!size.isConstant())
+      return false;
+  return scores.isConstant();
+}
+
+const Claim *Site::claim() const {
+  auto found = derivation.claims.find(place);
+  return found == derivation.claims.end() ? nullptr : &found->second;
+}
+
+static bool matches(const Size &claimed, const Size &size, size_t layer) {
+  return isNineDigits(claimed.one[layer], size.one[layer]) &&
+         isNineDigits(claimed.line[layer], size.line[layer]) &&
+         isNineDigits(claimed.square[layer], size.square[layer]);
+}
+
+static bool isOneNumber(const Size &size) {
+  return size.one.isUniform() && size.line.isUniform() && size.square.isUniform();
+}
+
+/// A single number where all are alike.
+static Series shortest(std::vector<double> values) {
+  for (double value : values)
+    if (value != values[0])
+      return Series(std::move(values));
+  return values[0];
+}
+
+Expected<Size> choose(const Site &site, const std::string &what, const Size &claimed,
+                      const std::vector<Size> &bounds) {
+  std::string place = "step " + std::to_string(site.place) + " (" + site.step().op + ")";
+  for (const Series *series : {&claimed.one, &claimed.line, &claimed.square})
+    if (!series->isUniform() && static_cast<int64_t>(series->values.size()) != site.layers)
+      return refuse(place + ": " + what + " has " + std::to_string(series->values.size()) +
+                    " numbers for " + std::to_string(site.layers) + " layers");
+  bool isUniform = isOneNumber(claimed) && std::all_of(bounds.begin(), bounds.end(), isOneNumber);
+  size_t layers = isUniform ? 1 : static_cast<size_t>(site.layers);
+  std::vector<double> one, line, square;
+  for (size_t layer = 0; layer < layers; ++layer) {
+    const Size *chosen = nullptr;
+    for (const Size &size : bounds)
+      if (!chosen && matches(claimed, size, layer))
+        chosen = &size;
+    if (!chosen)
+      return refuse(place + ": claims " + what + " <= " + print(claimed) + ", which follows from " +
+                    "no rule; they give " + (bounds.empty() ? "none" : print(bounds[0])));
+    one.push_back(chosen->one[layer]);
+    line.push_back(chosen->line[layer]);
+    square.push_back(chosen->square[layer]);
+  }
+  return Size{shortest(one), shortest(line), shortest(square)};
+}
+
+Expected<Value> settle(const Site &site, Derived derived) {
+  std::string place = "step " + std::to_string(site.place) + " (" + site.step().op + ")";
+  if (!derived.problem.empty())
+    return refuse(place + ": " + derived.problem);
+  Value &value = derived;
+  value.bound.fill(Size::unknown());
+  value.block = 0;
+  const Claim *claim = site.claim();
+  if (!claim)
+    return value;
+  if (claim->rule != derived.rule)
+    return refuse(place + ": names rule " + claim->rule + ", its rule is " + derived.rule);
+  if (claim->bound[part] && (claim->block < 1 || site.step().count() % claim->block != 0))
+    return refuse(place + ": blocks of " + std::to_string(claim->block) + " are no part of " +
+                  std::to_string(site.step().count()) + " features");
+  // No mean square is above the largest entry, and a whole row is made of blocks.
+  for (Kind kind : {peak, across, part, rms}) {
+    std::vector<Size> bounds = derived.bounds[kind];
+    if (kind != peak)
+      bounds.push_back(value[peak]);
+    if (kind == rms)
+      bounds.insert(bounds.end(), {value[across], value[part]});
+    if (!claim->bound[kind])
+      continue;
+    Expected<Size> size = choose(site, kindNames[kind], *claim->bound[kind], bounds);
+    if (!size)
+      return size.takeError();
+    value.bound[kind] = *size;
+  }
+  value.block = claim->bound[part] ? claim->block : 0;
+  if (claim->scores) {
+    Expected<Size> size = choose(site, "scores", *claim->scores, derived.scoreBounds);
+    if (!size)
+      return size.takeError();
+    value.scores = *size;
+  }
+  if (value.isConstant()) { // numbers are about no stream
+    value.epoch = -1;
+    value.isOlder = false;
+  }
+  return value;
+}
+
+} // namespace lnx::certify

@@ -1,0 +1,230 @@
+// Certificate: the program, a derivation for each choice of weights, what follows from it, and what
+// is proved but not certified, with the reason.
+#include "compiler/stability/Certificate.h"
+#include "compiler/stability/CertificateClaims.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/SHA256.h"
+#include <charconv>
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+namespace json = llvm::json;
+
+static constexpr StringRef versionKey = "lnx_certificate";
+static constexpr int64_t version = 1;
+
+//===-- conclusions ------------------------------------------------------------===//
+
+namespace {
+class Conclusions {
+public:
+  Conclusions(const Analysis &analysis, const ClaimedSteps &steps)
+      : analysis(analysis), steps(steps) {}
+  /// Adds what is certified of a verdict, and to `rest` what is not.
+  void add(const Verdict &verdict, json::Array &certified, json::Array &rest) const;
+
+private:
+  std::string obstacleTo(const Verdict &verdict) const;
+  void boundOf(const Verdict &verdict, json::Object &conclusion) const;
+  double identityPath() const;
+
+  const Analysis &analysis;
+  const ClaimedSteps &steps;
+};
+} // namespace
+
+static bool isAboutDepth(const Verdict &verdict) {
+  return verdict.property == "forward.growth" || verdict.property == "depth.limit" ||
+         (verdict.property == "forward.variance" && !verdict.number);
+}
+
+std::string Conclusions::obstacleTo(const Verdict &verdict) const {
+  static const llvm::StringSet<llvm::MallocAllocator> known = {"forward.bound",
+                                                               "forward.variance",
+                                                               "forward.wellposed",
+                                                               "backward.identity_path",
+                                                               "attention.logit_bound",
+                                                               "precision.overflow",
+                                                               "backward.scale_invariance"};
+  if (isAboutDepth(verdict))
+    return "a class of growth is about every depth, a certificate about one";
+  if (verdict.number && !std::isfinite(*verdict.number))
+    return "its number is larger than any double";
+  if (!known.contains(verdict.property))
+    return "lnx-certify has no rule for this property";
+  if (verdict.property == "backward.scale_invariance")
+    return steps.anyObstacle;
+  if (verdict.property != "backward.identity_path")
+    return steps.obstacle;
+  bool isOlder = llvm::any_of(analysis.stacks, [](const Stack &one) { return one.usesLargest; });
+  return isOlder ? "its steps use older streams" : "";
+}
+
+/// Where the start has no number: factor times its size plus number.
+void Conclusions::boundOf(const Verdict &verdict, json::Object &conclusion) const {
+  if (verdict.number) {
+    conclusion["number"] = nineDigitsUp(*verdict.number);
+    return;
+  }
+  double factor = 1, number = 0;
+  for (const auto &k : analysis.coefficients(analysis.outputChain(), /*ofPeak=*/false)) {
+    if (k.c != 0)
+      return;
+    factor *= k.a + k.gain;
+    number = number * (k.a + k.gain) + k.b;
+  }
+  constexpr double rounding = 1 + 1e-12; // S14
+  conclusion["factor"] = nineDigitsUp(factor == 1 ? 1 : factor * rounding);
+  conclusion["number"] = nineDigitsUp(number * rounding);
+}
+
+double Conclusions::identityPath() const {
+  double product = 1;
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations)
+      for (int64_t layer = 0; layer < stack.count; ++layer)
+        product *= equation.next.skip[layer];
+  return product == 1 ? product : product * (1 + 1e-12); // S14
+}
+
+void Conclusions::add(const Verdict &verdict, json::Array &certified, json::Array &rest) const {
+  std::string reason = obstacleTo(verdict);
+  if (reason.empty()) {
+    json::Object conclusion{{"property", verdict.property}};
+    if (verdict.property == "forward.bound")
+      boundOf(verdict, conclusion);
+    else if (verdict.property == "backward.identity_path" && std::isfinite(identityPath()))
+      conclusion["number"] = nineDigitsUp(identityPath());
+    else if (verdict.number && verdict.property != "backward.identity_path")
+      conclusion["number"] = nineDigitsUp(*verdict.number);
+    certified.push_back(std::move(conclusion));
+    if (verdict.property != "forward.variance")
+      return;
+    reason = "its class of growth: that is about every depth, a certificate about one";
+  }
+  rest.push_back(json::Object{{"property", verdict.property}, {"reason", reason}});
+}
+
+//===-- the file ---------------------------------------------------------------===//
+
+/// The shortest text that reads back alike.
+static void print(raw_ostream &stream, const json::Value &value) {
+  if (const json::Array *array = value.getAsArray()) {
+    llvm::ListSeparator comma(",");
+    stream << '[';
+    for (const json::Value &one : *array)
+      print(stream << comma, one);
+    stream << ']';
+  } else if (const json::Object *object = value.getAsObject()) {
+    std::vector<StringRef> keys;
+    for (const auto &entry : *object)
+      keys.push_back(entry.first);
+    llvm::sort(keys);
+    llvm::ListSeparator comma(",");
+    stream << '{';
+    for (StringRef key : keys)
+      print(stream << comma << json::Value(key) << ':', *object->get(key));
+    stream << '}';
+  } else if (value.kind() == json::Value::Number && !value.getAsInteger()) {
+    char text[40];
+    auto end = std::to_chars(text, text + sizeof text, *value.getAsNumber()).ptr;
+    stream << StringRef(text, end - text);
+  } else {
+    stream << value;
+  }
+}
+
+/// One element a line.
+static void printLines(raw_ostream &stream, StringRef key, const json::Array &array) {
+  llvm::ListSeparator comma(",");
+  stream << json::Value(key) << ":[";
+  for (const json::Value &one : array)
+    print(stream << comma << '\n', one);
+  stream << "\n]";
+}
+
+static std::string printFile(const json::Object &root) {
+  std::string canonical, text;
+  llvm::raw_string_ostream(canonical) << json::Value(json::Object(root));
+  llvm::SHA256 hash;
+  hash.update(canonical);
+  llvm::raw_string_ostream stream(text);
+  stream << '{' << json::Value(versionKey) << ':' << version << ",\n\"digest\":\""
+         << llvm::toHex(hash.final(), /*LowerCase=*/true) << "\",\n";
+  for (StringRef key : {"model", "context"})
+    print(stream << json::Value(key) << ':', *root.get(key)), stream << ",\n";
+  for (StringRef key : {"assumptions", "program"})
+    printLines(stream, key, *root.getArray(key)), stream << ",\n";
+  stream << "\"derivations\":[";
+  llvm::ListSeparator comma(",");
+  for (const json::Value &value : *root.getArray("derivations")) {
+    const json::Object &one = *value.getAsObject();
+    stream << comma << "{\"weights\":" << *one.get("weights") << ",\n";
+    printLines(stream, "steps", *one.getArray("steps"));
+    stream << ",\n";
+    printLines(stream, "conclusions", *one.getArray("conclusions"));
+    stream << '}';
+  }
+  stream << "],\n";
+  printLines(stream, "not_certified", *root.getArray("not_certified"));
+  stream << "}\n";
+  return text;
+}
+
+static json::Object refusal(const Verdict &verdict, const std::string &reason) {
+  return json::Object{{"property", verdict.property}, {"reason", reason}};
+}
+
+static json::Object fileOf(Subject &subject, Program program, json::Array derivations,
+                           json::Array rest) {
+  return json::Object{{versionKey, version},
+                      {"model", json::fixUTF8(subject.model.getSymName())},
+                      {"context", static_cast<int64_t>(subject.model.getContext())},
+                      {"assumptions", std::move(program.assumptions)},
+                      {"program", std::move(program.json)},
+                      {"derivations", std::move(derivations)},
+                      {"not_certified", std::move(rest)}};
+}
+
+std::string stability::printCertificate(Subject &subject, const std::vector<Verdict> &verdicts) {
+  Program program = programOf(subject.declared);
+  json::Array derivations, rest;
+  if (!program.obstacle.empty()) {
+    for (const Verdict &verdict : verdicts)
+      if (verdict.word == Word::proved)
+        rest.push_back(refusal(verdict, program.obstacle));
+    return printFile(fileOf(subject, Program(), json::Array(), std::move(rest)));
+  }
+  for (Basis basis : {Basis::worstCase, Basis::trajectory}) {
+    const Analysis *analysis =
+        basis == Basis::worstCase ? &subject.declared : subject.trajectory.get();
+    std::vector<const Verdict *> proved;
+    for (const Verdict &verdict : verdicts)
+      if (verdict.word == Word::proved && verdict.basis == basis)
+        proved.push_back(&verdict);
+    if (!analysis || proved.empty())
+      continue;
+    json::Array certified;
+    ClaimedSteps steps = claimsOf(program, *analysis);
+    for (const Verdict *verdict : proved)
+      Conclusions(*analysis, steps).add(*verdict, certified, rest);
+    derivations.push_back(
+        json::Object{{"weights", basis == Basis::worstCase ? "declared" : "trajectory"},
+                     {"steps", std::move(steps.json)},
+                     {"conclusions", std::move(certified)}});
+  }
+  for (const Verdict &verdict : verdicts)
+    if (verdict.word == Word::proved && verdict.basis != Basis::worstCase &&
+        verdict.basis != Basis::trajectory)
+      rest.push_back(refusal(
+          verdict, ("its basis is " + spelling(verdict.basis) + ", not all weights").str()));
+  return printFile(fileOf(subject, std::move(program), std::move(derivations), std::move(rest)));
+}
+
+bool stability::looksLikeCertificate(StringRef text) {
+  text = text.ltrim();
+  return text.consume_front("{") && text.ltrim().starts_with(("\"" + versionKey + "\"").str());
+}

@@ -1,0 +1,255 @@
+// CertificateProgram: operations are written by their names and attributes, whatever they are; only
+// the frame of the model is known here.
+#include "compiler/stability/CertificateProgram.h"
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+namespace json = llvm::json;
+
+int64_t Program::placeOf(Value value) const {
+  auto found = places.find(value);
+  return found == places.end() ? -1 : found->second;
+}
+
+//===-- steps ------------------------------------------------------------------===//
+
+namespace {
+class Writer {
+public:
+  Writer(const Analysis &analysis, Program &program) : analysis(analysis), program(program) {}
+  void writeBlock(Block &block);
+  void writeAssumptions();
+
+private:
+  void write(Operation &op);
+  void writeApply(ApplyOp op);
+  void writeRepeat(RepeatOp op);
+  void writeStep(StepOp op);
+  void writeParam(ParamOp op);
+  void writePlain(Operation &op);
+  int64_t add(std::string name, Value value, ValueRange of, json::Object fields = json::Object());
+  bool isEquation(StepOp op) const;
+  void fail(const std::string &why) {
+    if (program.obstacle.empty())
+      program.obstacle = why;
+  }
+
+  const Analysis &analysis;
+  Program &program;
+  RepeatOp repeat;
+  /// Where the operations of a region, and of what is in it, begin and end.
+  llvm::DenseMap<Operation *, std::pair<int64_t, int64_t>> scopes;
+};
+} // namespace
+
+static json::Value numbers(ArrayRef<double> values) {
+  if (values.size() == 1)
+    return values[0];
+  json::Array array;
+  for (double value : values)
+    array.push_back(value);
+  return array;
+}
+
+int64_t Writer::add(std::string name, Value value, ValueRange of, json::Object fields) {
+  ProgramStep step{name, value, {}, repeat};
+  for (Value operand : of) {
+    step.of.push_back(program.placeOf(operand));
+    if (step.of.back() < 0)
+      fail("'" + name + "' uses a second result, which no step of a certificate has");
+  }
+  json::Array shape;
+  for (int64_t size : value ? getFeatures(value.getType()) : ArrayRef<int64_t>())
+    shape.push_back(size);
+  fields["op"] = name;
+  fields["of"] = json::Array(ArrayRef<int64_t>(step.of));
+  fields["shape"] = std::move(shape);
+  fields["rows"] = value && hasRows(value.getType());
+  int64_t place = static_cast<int64_t>(program.steps.size());
+  if (value)
+    program.places[value] = place;
+  program.steps.push_back(std::move(step));
+  program.json.push_back(std::move(fields));
+  return place;
+}
+
+void Writer::writeBlock(Block &block) {
+  Operation *parent = block.getParentOp();
+  int64_t first = static_cast<int64_t>(program.steps.size());
+  for (Operation &op : block.without_terminator())
+    write(op);
+  scopes[parent] = {first, static_cast<int64_t>(program.steps.size()) - 1};
+  if (isa<ReturnOp>(block.getTerminator()))
+    add("return", {}, block.getTerminator()->getOperands());
+}
+
+void Writer::write(Operation &op) {
+  if (isa<AssumeOp, CheckOp>(op))
+    return;
+  if (isa<LawOp>(op))
+    fail("it has a law, which is trusted and not derived (S7)");
+  else if (auto apply = dyn_cast<ApplyOp>(op))
+    writeApply(apply);
+  else if (auto repeat = dyn_cast<RepeatOp>(op))
+    writeRepeat(repeat);
+  else if (auto step = dyn_cast<StepOp>(op))
+    writeStep(step);
+  else if (auto param = dyn_cast<ParamOp>(op))
+    writeParam(param);
+  else if (auto table = dyn_cast<TableOp>(op))
+    add("table", table.getResult(), {}, json::Object{{"values", numbers(table.getValues())}});
+  else
+    writePlain(op);
+}
+
+void Writer::writeApply(ApplyOp op) {
+  writeBlock(op.getBody().front());
+  Operation *yield = op.getBody().front().getTerminator();
+  for (auto [result, value] : llvm::zip_equal(op.getResults(), yield->getOperands()))
+    program.places[result] = program.placeOf(value);
+}
+
+void Writer::writeRepeat(RepeatOp op) {
+  if (repeat || op.getCarries().size() != 1 || op.getNumResults() != 1 || op.getCount() < 1) {
+    fail("a repeat has several streams, no layers, or is in another");
+    return;
+  }
+  repeat = op;
+  json::Object range{{"first", static_cast<int64_t>(op.getFirst())},
+                     {"count", static_cast<int64_t>(op.getCount())}};
+  Value carry = op.getCarryArguments().front();
+  add("repeat", carry, op.getCarries(), json::Object{{"with", std::move(range)}});
+  writeBlock(op.getBody().front());
+  Operation *yield = op.getBody().front().getTerminator();
+  add("end", op.getResult(0), yield->getOperands().take_front(1));
+  repeat = {};
+}
+
+bool Writer::isEquation(StepOp op) const {
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations)
+      if (const_cast<Equation &>(equation).op == op)
+        return true;
+  return false;
+}
+
+// A step around the steps of a block is the last of them.
+void Writer::writeStep(StepOp op) {
+  if (!isEquation(op))
+    program.places[op.getResult()] = program.placeOf(op.getNext());
+  else if (!repeat)
+    fail("it has residual steps outside of a repeat");
+  else
+    add("step", op.getResult(), {op.getPrevious(), op.getNext()});
+}
+
+void Writer::writeParam(ParamOp op) {
+  json::Object fields{{"path", op.getPath()}};
+  if (analysis.assumptions.optimizer())
+    fields["start"] = largestInitial(op.getInit());
+  add("param", op.getResult(), {}, std::move(fields));
+}
+
+void Writer::writePlain(Operation &op) {
+  json::Object fields, with;
+  for (NamedAttribute attribute : op.getAttrs()) {
+    StringRef name = attribute.getName();
+    if (auto number = dyn_cast<FloatAttr>(attribute.getValue()))
+      with[name] = number.getValueAsDouble();
+    else if (auto flag = dyn_cast<BoolAttr>(attribute.getValue()))
+      with[name] = flag.getValue() ? 1 : 0;
+    else if (auto number = dyn_cast<IntegerAttr>(attribute.getValue()))
+      with[name] = number.getInt();
+    else if (isa<UnitAttr>(attribute.getValue()))
+      with[name] = 1;
+  }
+  if (op.getNumOperands() == 0 && with.get("value"))
+    fields["values"] = *with.get("value");
+  else if (!with.empty())
+    fields["with"] = std::move(with);
+  add(op.getName().stripDialect().str(), op.getNumResults() ? op.getResult(0) : Value(),
+      op.getOperands(), std::move(fields));
+}
+
+//===-- assumptions ------------------------------------------------------------===//
+
+void Writer::writeAssumptions() {
+  for (const Assumption &one : analysis.assumptions.all()) {
+    AssumeOp op = one.op;
+    json::Object fields{{"form", one.form}};
+    if (!one.path.empty())
+      fields["path"] = one.path;
+    if (one.isLower)
+      continue; // nothing that is certified rests on a lower bound
+    if (one.bound.isFinite()) {
+      std::vector<double> values;
+      for (size_t i = 0; i < one.bound.size(); ++i)
+        values.push_back(one.bound[i]);
+      fields["bound"] = numbers(values);
+    }
+    json::Object with;
+    if (DictionaryAttr arguments = op.getArgumentsAttr())
+      for (NamedAttribute argument : arguments)
+        if (auto number = dyn_cast<FloatAttr>(argument.getValue()))
+          with[argument.getName().getValue()] = number.getValueAsDouble();
+    if (!with.empty())
+      fields["with"] = std::move(with);
+    auto [first, last] = scopes.lookup(op->getParentOp());
+    fields["first"] = first;
+    fields["last"] = last;
+    if (one.form == "abs_row_sum" || one.form == "doubly_stochastic")
+      fail("it mixes streams by weights that are bounded by rows (S34)");
+    program.assumptions.push_back(std::move(fields));
+  }
+}
+
+Program stability::programOf(const Analysis &analysis) {
+  Program program;
+  Writer writer(analysis, program);
+  ModelOp model = analysis.model;
+  writer.writeBlock(model.getBody().front());
+  writer.writeAssumptions();
+  return program;
+}
+
+//===-- what lnx-certify knows -------------------------------------------------===//
+
+std::string Program::ruleOf(int64_t place) const {
+  const ProgramStep &step = steps[place];
+  if (isPlainNorm(place)) {
+    const ProgramStep &v = steps[step.of[0]];
+    bool isCentred =
+        v.op == "sub" && steps[v.of[1]].op == "mean" && steps[v.of[1]].of[0] == v.of[0];
+    return isCentred ? "S16" : "S17";
+  }
+  if (step.op == "div" && steps[step.of[1]].op == "sum" && steps[step.of[1]].of[0] == step.of[0])
+    return "S25";
+#define CERTIFIED(name, claim)                                                                     \
+  if (step.op == name)                                                                             \
+    return claim;
+#include "compiler/stability/Certified.def"
+  return "";
+}
+
+bool Program::isPlainNorm(int64_t place) const {
+  auto withoutNumber = [&](int64_t at) {
+    const ProgramStep &sum = steps[at];
+    for (size_t i = 0; sum.op == "add" && i < 2; ++i)
+      if (steps[sum.of[i]].op == "constant")
+        return sum.of[1 - i];
+    return at;
+  };
+  const ProgramStep &quotient = steps[place];
+  if (quotient.op != "div")
+    return false;
+  const ProgramStep &root = steps[withoutNumber(quotient.of[1])];
+  if (root.op != "sqrt")
+    return false;
+  const ProgramStep &mean = steps[withoutNumber(root.of[0])];
+  if (mean.op != "mean" && mean.op != "sum")
+    return false;
+  const ProgramStep &square = steps[mean.of[0]];
+  return (square.op == "mul" && square.of[0] == quotient.of[0] && square.of[1] == quotient.of[0]) ||
+         (square.op == "pow" && square.of[0] == quotient.of[0]);
+}

@@ -1,0 +1,176 @@
+// Certificates of what the verifier proves are accepted, and say the same numbers; what they leave
+// out is listed with a reason.
+#include "Certificates.h"
+#include "frontend/Ast.h"
+
+#include <filesystem>
+#include <fstream>
+
+using namespace lnx::test;
+using namespace mlir;
+using namespace mlir::lnx;
+
+namespace {
+/// How many conclusions were certified, and how many verdicts were not.
+struct Count {
+  int certified = 0, rest = 0;
+
+  void add(const std::optional<stable::Report> &report) {
+    ASSERT_TRUE(report);
+    ASSERT_EQ(refusalOf(report->certificate), "") << print(report) << report->certificate;
+    ::lnx::certify::Document document = read(report->certificate);
+    std::set<std::string> named;
+    for (const auto &derivation : document.derivations)
+      for (const auto &conclusion : derivation.conclusions) {
+        named.insert(conclusion.property);
+        ++certified;
+      }
+    for (const auto &one : document.notCertified) {
+      EXPECT_NE(one.reason, "");
+      named.insert(one.property);
+      ++rest;
+    }
+    for (const stable::Verdict &verdict : report->verdicts)
+      EXPECT_TRUE(verdict.word != stable::Word::proved || named.count(verdict.property))
+          << verdict.property << " is left out silently";
+  }
+};
+
+std::string readFile(const std::filesystem::path &path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// Names behind `model` at the beginnings of lines.
+std::vector<std::string> modelsOf(const std::string &text) {
+  std::vector<std::string> names;
+  for (size_t at = text.find("model "); at != std::string::npos; at = text.find("model ", at + 1))
+    if (at == 0 || text[at - 1] == '\n')
+      names.push_back(text.substr(at + 6, text.find_first_of("( =", at + 6) - at - 6));
+  return names;
+}
+
+const char *const blocks[] = {"pre_ln", "post_ln",    "peri_ln",  "no_ln",  "sandwich",  "deepnorm",
+                              "rezero", "layerscale", "parallel", "mix_ln", "ln_scaling"};
+
+std::string modelOf(const std::string &block) {
+  return "model m(depth = 5, vocab = 20) = gpt2(block = " + block +
+         ", depth = depth, width = 16, heads = 4, vocab = vocab, context = 8)\n";
+}
+} // namespace
+
+// Every model of the examples, as it is written and with all that may be promised.
+TEST(Certificate, OfEveryExampleIsAccepted) {
+  Count plain, promised;
+  for (const auto &entry : std::filesystem::directory_iterator(LNX_SOURCE_DIR "/examples")) {
+    if (entry.path().extension() != ".lnx")
+      continue;
+    std::string text = readFile(entry.path());
+    for (const std::string &model : modelsOf(text)) {
+      SCOPED_TRACE(entry.path().filename().string() + ", model " + model);
+      Verified asWritten(text), withPromises(text);
+      plain.add(reportOf(asWritten, model, {}, /*isPromised=*/false));
+      promised.add(reportOf(withPromises, model, {}, /*isPromised=*/true));
+    }
+  }
+  std::printf("%d conclusions certified, %d not; with promises %d, %d not\n", plain.certified,
+              plain.rest, promised.certified, promised.rest);
+  EXPECT_GT(plain.certified, 40);
+  EXPECT_GT(promised.certified, 150);
+}
+
+// Every block of the prelude: the bound is certified wherever it is proved.
+TEST(Certificate, OfEveryBlockHasItsBound) {
+  for (const char *block : blocks) {
+    SCOPED_TRACE(block);
+    Verified verified(modelOf(block));
+    std::optional<stable::Report> report = reportOf(verified, "", {}, /*isPromised=*/true);
+    ASSERT_TRUE(report);
+    ASSERT_EQ(refusalOf(report->certificate), "") << report->certificate;
+    ::lnx::certify::Document document = read(report->certificate);
+    for (const char *property : {"forward.bound", "forward.variance", "forward.wellposed",
+                                 "attention.logit_bound", "precision.overflow"}) {
+      const stable::Verdict *verdict = find(report, property);
+      ASSERT_TRUE(verdict);
+      EXPECT_EQ(verdict->word, stable::Word::proved) << property;
+      const ::lnx::certify::Conclusion *conclusion = conclusionOf(document, property);
+      ASSERT_TRUE(conclusion) << property << report->certificate;
+      if (!verdict->number)
+        continue;
+      ASSERT_TRUE(conclusion->number) << property;
+      EXPECT_GE(*conclusion->number, *verdict->number * (1 - 1e-11)) << property;
+      EXPECT_LE(*conclusion->number, *verdict->number * (1 + 2e-8)) << property;
+    }
+  }
+}
+
+// Without a number for the start, the bound is a line in its size.
+TEST(Certificate, BoundsByTheSizeOfTheStart) {
+  ::lnx::certify::Document document = read(certificateOf(
+      "model m(depth = 4) {\n  assume norm.gain <= 1\n  assume norm.bias.rms <= 0\n"
+      "  return gpt2(block = peri_ln, depth = depth, dt = 0.5, width = 8, heads = 2)\n}\n"));
+  const ::lnx::certify::Conclusion *bound = conclusionOf(document, "forward.bound");
+  ASSERT_TRUE(bound && bound->factor && bound->number);
+  EXPECT_EQ(*bound->factor, 1);
+  EXPECT_NEAR(*bound->number, 4, 1e-7);
+}
+
+// What an optimizer reaches is a derivation of its own (S73..S75).
+TEST(Certificate, OfATrajectory) {
+  for (const char *optimizer :
+       {"adamw(lr = 1e-3, steps = 1000, decay = 0.1, beta1 = 0.9, beta2 = 0.95)",
+        "sgd(lr = 1e-2, steps = 100, clip = 1)", "muon(lr = 1e-2, steps = 100, decay = 0.1)"}) {
+    SCOPED_TRACE(optimizer);
+    std::string certificate =
+        certificateOf("model m(depth = 3) {\n  assume x0.rms <= 1\n  assume norm.gain <= 2\n"
+                      "  assume norm.bias.rms <= 1\n  assume " +
+                      std::string(optimizer) +
+                      "\n  return gpt2(block = pre_ln, depth = depth, width = 8, heads = 2)\n}\n");
+    EXPECT_EQ(refusalOf(certificate), "");
+    bool isAny = false;
+    for (const auto &derivation : read(certificate).derivations)
+      isAny |= derivation.isTrajectory && !derivation.conclusions.empty();
+    EXPECT_EQ(isAny, std::string(optimizer).find("muon") == std::string::npos) << certificate;
+  }
+}
+
+// What cannot be followed is said.
+TEST(Certificate, SaysWhatItLeavesOut) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"def own(x) {\n  param g : [dim(x)] ~ ones\n"
+       "  return (x - mean(x)) * (mean(x^2) - mean(x)^2 + 1e-5)^(-1/2) * g\n}\n"
+       "model m(depth = 2) {\n  assume norm.gain <= 1\n"
+       "  return gpt2(block = post_ln, norm = own, depth = depth, width = 8, heads = 2)\n}\n",
+       "spelled in a way"},
+      {"def tame(x) {\n  law size <= 1\n  return exp(x)\n}\n"
+       "def b(x, l, depth, heads) {\n  x <- tame(x)\n  return x\n}\n"
+       "model m = gpt2(block = b, width = 8, heads = 2)\n",
+       "a law, which is trusted"}};
+  for (const auto &[text, reason] : cases) {
+    std::string certificate = certificateOf(text);
+    EXPECT_EQ(refusalOf(certificate), "");
+    EXPECT_NE(certificate.find(reason), std::string::npos) << certificate;
+    EXPECT_FALSE(conclusionOf(read(certificate), "forward.bound")) << certificate;
+  }
+}
+
+// Weights drawn, and their exact norms promised: numbers that no test was written for.
+TEST(Certificate, OfRandomPromisesIsAccepted) {
+  int finite = 0;
+  for (unsigned seed = 0; seed < 110; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Draw draw(seed);
+    Verified verified(modelOf(blocks[seed % std::size(blocks)]));
+    OwningOpRef<ModuleOp> module = verified.at({{"vocab", "8"}});
+    ASSERT_TRUE(module) << verified.diagnostics.render();
+    Environment environment = drawTokens(draw, 6);
+    drawWeights(draw, *module->getOps<ModelOp>().begin(), environment);
+    stable::VerifyOptions options;
+    options.certificate = true;
+    FailureOr<stable::Report> report = stable::verify(*module, options);
+    ASSERT_TRUE(succeeded(report));
+    ASSERT_EQ(refusalOf(report->certificate), "") << report->certificate;
+    finite += conclusionOf(read(report->certificate), "forward.bound") != nullptr;
+  }
+  EXPECT_GT(finite, 60);
+}

@@ -1,0 +1,156 @@
+// A certificate with one digit changed is refused: every digit of small certificates, in turn, with
+// the digest that belongs to the changed text, so that the derivation itself has to catch it.
+#include "Certificates.h"
+
+using namespace lnx::test;
+
+namespace {
+const char *const small =
+    "model m(depth = 3) {\n  assume norm.gain <= 1.5\n  assume norm.bias.rms <= 0.2\n"
+    "  assume x0.rms <= 0.75\n  assume spectral(W_V) <= 0.3\n  assume max(v.b) <= 0.01\n"
+    "  return gpt2(block = b, depth = depth, width = 8, heads = 2, vocab = 12, context = 4)\n}\n";
+const char *const peri = "def b(x, l, depth, heads) = peri_ln(x, l, depth, heads, dt = 0.1)\n";
+const char *const schedule =
+    "def b(x, l, depth, heads) {\n  x <- x + l^(-1/2) * rmsnorm(attn(rmsnorm(x), heads))\n"
+    "  x <- layernorm(0.9*x + attn_heads(layernorm(x), heads) / depth)\n  return x\n}\n";
+
+/// The same with one digit another, 9 for 0 and so on.
+std::string changed(const std::string &text, size_t at) {
+  std::string result = text;
+  result[at] = text[at] == '9' ? '0' : static_cast<char>(text[at] + 1);
+  return result;
+}
+
+struct Count {
+  int digits = 0, inputs = 0, accepted = 0;
+};
+
+/// Tries every digit outside of names. A digit of the model itself, such as an eps, may make
+/// another model of which the same is true: the digest of its program is then another.
+Count tryEveryDigit(const std::string &text) {
+  Count count;
+  std::string program = read(text).programDigest;
+  size_t derivations = text.find("\"derivations\"");
+  bool isName = false;
+  for (size_t at = text.find("\"assumptions\""); at < text.size(); ++at) {
+    if (text[at] == '"')
+      isName = !isName;
+    if (isName || !isdigit(static_cast<unsigned char>(text[at])))
+      continue;
+    bool isInput = at < derivations;
+    std::string mutated = changed(text, at);
+    ++(isInput ? count.inputs : count.digits);
+    EXPECT_NE(refusalOf(mutated), "") << "without its digest: " << text.substr(at - 20, 40);
+    llvm::Expected<std::string> sealed = ::lnx::certify::sealed(mutated);
+    if (!sealed) {
+      llvm::consumeError(sealed.takeError()); // no JSON any more, such as 01
+      continue;
+    }
+    if (refusalOf(*sealed) != "")
+      continue;
+    ++count.accepted;
+    EXPECT_TRUE(isInput) << "accepted: " << text.substr(at - 60, 80);
+    EXPECT_NE(read(*sealed).programDigest, program);
+  }
+  return count;
+}
+} // namespace
+
+TEST(Mutation, EveryDigitIsRefused) {
+  for (const char *block : {peri, schedule}) {
+    std::string text = certificateOf(std::string(block) + small);
+    ASSERT_EQ(refusalOf(text), "") << text;
+    Count count = tryEveryDigit(text);
+    std::printf(
+        "%d digits of claims: all refused; %d digits of the model: %d make another model of "
+        "which the same is true\n",
+        count.digits, count.inputs, count.accepted);
+    EXPECT_GT(count.digits, 150);
+    EXPECT_LT(count.accepted, count.inputs / 2);
+  }
+}
+
+namespace {
+std::string replaced(std::string text, const std::string &what, const std::string &with) {
+  size_t at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what << " is not in " << text;
+  if (at != std::string::npos)
+    text.replace(at, what.size(), with);
+  llvm::Expected<std::string> sealed = ::lnx::certify::sealed(text);
+  if (sealed)
+    return *sealed;
+  ADD_FAILURE() << llvm::toString(sealed.takeError());
+  return text;
+}
+} // namespace
+
+// A conclusion that does not follow is refused, whatever it is.
+TEST(Mutation, RefusesConclusionsThatAreNotImplied) {
+  std::string pre = certificateOf(
+      "model m = gpt2(block = pre_ln, depth = 2, width = 8, heads = 2, vocab = 12, context = 4)\n");
+  ASSERT_EQ(refusalOf(pre), "");
+  for (const char *property :
+       {"forward.wellposed", "backward.scale_invariance", "forward.growth", "forward.bound"}) {
+    std::string text =
+        replaced(pre, "\"conclusions\":[\n",
+                 "\"conclusions\":[\n{\"property\":\"" + std::string(property) + "\"},\n");
+    EXPECT_NE(refusalOf(text), "") << property;
+  }
+}
+
+// An assumption that is not made, or not there, is not used.
+TEST(Mutation, RefusesAxiomsOutOfScope) {
+  std::string text = certificateOf(std::string(peri) + small);
+  EXPECT_NE(refusalOf(replaced(text, "\"form\":\"norm.gain\"", "\"form\":\"norm.other\"")), "");
+  size_t at = text.find("\"form\":\"norm.gain\"");
+  size_t last = text.find("\"last\":", at);
+  std::string narrowed =
+      text.substr(0, last) + "\"last\":12}" + text.substr(text.find('}', last) + 1);
+  EXPECT_NE(refusalOf(narrowed), "");
+}
+
+// A verifier that forgot the heads (S43), or the bias, would write these.
+TEST(Mutation, RefusesWhatAWrongVerifierWouldClaim) {
+  std::string text = certificateOf(
+      "def b(x, l, depth, heads) {\n  x <- x + attn_heads(layernorm(x), heads, bias = 0)\n"
+      "  return x\n}\n"
+      "model m(depth = 1) {\n  assume norm.gain <= 1\n  assume norm.bias.rms <= 0\n"
+      "  assume x0.rms <= 1\n  assume spectral(W_V) <= 1\n"
+      "  return gpt2(block = b, depth = depth, width = 32, heads = 4, vocab = 12)\n}\n");
+  ASSERT_EQ(refusalOf(text), "");
+  ::lnx::certify::Document document = read(text);
+  // sqrt(4) is in the claims of the attention: rms 2 from values of rms 1.
+  int64_t attention = -1;
+  for (size_t place = 0; place < document.program.size(); ++place)
+    if (document.program[place].op == "attend")
+      attention = static_cast<int64_t>(place);
+  ASSERT_GE(attention, 0);
+  const ::lnx::certify::Claim &claim = document.derivations[0].claims.at(attention);
+  ASSERT_TRUE(claim.bound[::lnx::certify::rms]);
+  EXPECT_EQ(claim.bound[::lnx::certify::rms]->one[0], 2);
+  document.derivations[0].claims[attention].bound[::lnx::certify::rms]->one = 1.0;
+  std::string refusal = llvm::toString(::lnx::certify::certify(document));
+  EXPECT_NE(refusal.find("(attend): claims rms <= 1, which follows from no rule"),
+            std::string::npos)
+      << refusal;
+}
+
+// What is no certificate is refused with the place.
+TEST(Mutation, RefusesWhatIsNoCertificate) {
+  std::string text = certificateOf(std::string(peri) + small);
+  const std::pair<std::string, std::string> cases[] = {
+      {"", "it is not JSON"},
+      {"[]", "it is not an object"},
+      {"{}", "missing value at certificate.lnx_certificate"},
+      {std::string(100, '['), "nested more than 64 deep"},
+      {replaced(text, "\"lnx_certificate\":1", "\"lnx_certificate\":2"),
+       "is a version that is not known at certificate.lnx_certificate"},
+      {replaced(text, "\"model\":", "\"surprise\":0,\"model\":"),
+       "is not known at certificate.surprise"},
+      {replaced(text, "\"of\":[0", "\"of\":[-1"), "there is no step -1 before it"},
+      {replaced(text, "\"shape\":[12", "\"shape\":[0"), "has too many features, or none"},
+      {replaced(text, "\"op\":\"end\"", "\"op\":\"tanh\""), "it has no end"}};
+  for (const auto &[wrong, reason] : cases)
+    EXPECT_NE(refusalOf(wrong).find(reason), std::string::npos)
+        << refusalOf(wrong) << " is not " << reason;
+}
