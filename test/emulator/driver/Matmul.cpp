@@ -70,21 +70,41 @@ std::vector<float> pack(const View &v, bool transpose) {
   return out;
 }
 
-// product(i, j) = sum over k of a(i, k) b(k, j).
+// Adds the products of rows [from, to) of k to four columns of the result, from `j` on. Columns
+// past the end repeat the last one into a place that nobody reads.
+void addColumns(const std::vector<float> &a, const std::vector<float> &b, uint64_t m, uint64_t n,
+                uint64_t k, uint64_t j, uint64_t from, uint64_t to, std::vector<float> &part) {
+  float *p[4];
+  const float *q[4];
+  for (uint64_t c = 0; c < 4; ++c) {
+    p[c] = part.data() + c * m;
+    q[c] = b.data() + std::min(j + c, n - 1) * k;
+  }
+  std::fill(part.begin(), part.end(), 0.0f);
+  for (uint64_t l = from; l < to; ++l) {
+    const float *__restrict column = a.data() + l * m;
+    const float x0 = q[0][l], x1 = q[1][l], x2 = q[2][l], x3 = q[3][l];
+    float *__restrict p0 = p[0], *__restrict p1 = p[1], *__restrict p2 = p[2],
+                      *__restrict p3 = p[3];
+    for (uint64_t i = 0; i < m; ++i) {
+      p0[i] += column[i] * x0;
+      p1[i] += column[i] * x1;
+      p2[i] += column[i] * x2;
+      p3[i] += column[i] * x3;
+    }
+  }
+}
+
+// product(i, j) = sum over k of a(i, k) b(k, j), in `splits` sums that are added in order.
 void multiply(const std::vector<float> &a, const std::vector<float> &b, uint64_t m, uint64_t n,
               uint64_t k, unsigned splits, std::vector<float> &product) {
   product.assign(m * n, 0);
-  std::vector<float> part(m);
-  for (uint64_t j = 0; j < n; ++j)
+  std::vector<float> part(4 * m);
+  for (uint64_t j = 0; j < n; j += 4)
     for (unsigned s = 0; s < splits; ++s) {
-      std::fill(part.begin(), part.end(), 0.0f);
-      for (uint64_t l = k * s / splits; l < k * (s + 1) / splits; ++l) {
-        const float *column = a.data() + l * m;
-        const float x = b[j * k + l];
-        for (uint64_t i = 0; i < m; ++i)
-          part[i] += column[i] * x;
-      }
-      for (uint64_t i = 0; i < m; ++i)
+      addColumns(a, b, m, n, k, j, k * s / splits, k * (s + 1) / splits, part);
+      uint64_t used = std::min<uint64_t>(4, n - j) * m;
+      for (uint64_t i = 0; i < used; ++i)
         product[j * m + i] += part[i];
     }
 }
