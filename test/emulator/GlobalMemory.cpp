@@ -51,8 +51,8 @@ void Allocation::setWritten(uint64_t address, uint64_t size) {
 }
 
 GlobalWord *Allocation::history() {
-  if (!words) // zero pages cost nothing until they are touched
-    words.reset(static_cast<GlobalWord *>(std::calloc(bytes / 4 + 1, sizeof(GlobalWord))));
+  if (!words)
+    words = zeroed<GlobalWord>(bytes / 4 + 1);
   return words.get();
 }
 
@@ -72,8 +72,8 @@ uint64_t GlobalMemory::allocate(uint64_t bytes) {
   Allocation a;
   a.base = next;
   a.bytes = bytes;
-  a.data.reset(new (std::nothrow) uint8_t[(bytes + 63) / 64 * 64]);
-  a.written.reset(new (std::nothrow) uint8_t[(bytes + 7) / 8]());
+  a.data = zeroed<uint8_t>((bytes + 63) / 64 * 64);
+  a.written = zeroed<uint8_t>((bytes + 63) / 64 * 8);
   if (!a.data || !a.written)
     return 0;
   next += (bytes + Gap + Alignment - 1) / Alignment * Alignment;
@@ -148,6 +148,10 @@ bool GlobalMemory::read(uint64_t address, void *to, uint64_t bytes) {
   if (!a || !a->contains(address, bytes))
     return bytes == 0;
   std::memcpy(to, a->at(address), bytes);
+  if (!a->isWritten(address, bytes))
+    for (uint64_t k = 0; k < bytes; ++k)
+      if (!a->isWritten(address + k, 1))
+        static_cast<uint8_t *>(to)[k] = 0xcd;
   return true;
 }
 

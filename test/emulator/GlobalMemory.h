@@ -15,18 +15,22 @@
 
 namespace emulator {
 
-struct FreeMemory {
-  void operator()(GlobalWord *words) const { std::free(words); }
+// Memory of calloc: zero pages cost nothing until they are touched.
+struct Free {
+  void operator()(void *memory) const { std::free(memory); }
 };
+template <typename T> using Zeroed = std::unique_ptr<T[], Free>;
+template <typename T> Zeroed<T> zeroed(uint64_t count) {
+  return Zeroed<T>(static_cast<T *>(std::calloc(count, sizeof(T))));
+}
 
 struct Allocation {
   uint64_t base = 0;
   uint64_t bytes = 0;
   bool readOnly = false;
-  std::unique_ptr<uint8_t[]> data;    // `bytes`, padded to 64
-  std::unique_ptr<uint8_t[]> written; // one bit a byte
-  std::unique_ptr<GlobalWord[], FreeMemory>
-      words; // one for four bytes; null until a launch needs them
+  Zeroed<uint8_t> data;     // `bytes`, padded to 64
+  Zeroed<uint8_t> written;  // one bit a byte, padded to 8
+  Zeroed<GlobalWord> words; // one for four bytes; null until a launch needs them
 
   bool contains(uint64_t address, uint64_t size) const {
     return address - base < bytes && size <= bytes - (address - base);
@@ -57,8 +61,8 @@ public:
   // Words for an access of `size` bytes that no allocation holds.
   std::string explain(uint64_t address, uint64_t size);
 
-  // Copies by the host; false where the range is not inside one allocation. A copy between
-  // device ranges copies also which bytes were written.
+  // Copies by the host; false where the range is not inside one allocation. What was never written
+  // reads as 0xcd. A copy between device ranges copies also which bytes were written.
   bool write(uint64_t address, const void *from, uint64_t bytes);
   bool read(uint64_t address, void *to, uint64_t bytes);
   bool copy(uint64_t to, uint64_t from, uint64_t bytes);

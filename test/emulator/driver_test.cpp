@@ -153,6 +153,16 @@ TEST(Driver, RefusesBadLaunches) {
   });
 }
 
+// What nothing wrote is not zero by luck; memset and copies carry what was written.
+TEST(Driver, UnwrittenMemoryReadsAsRubbish) {
+  isolated([] {
+    Cuda cuda;
+    CUdeviceptr data = cuda.allocate(8);
+    cuda.call("cuMemsetD32_v2", data, 7u, size_t(1));
+    EXPECT_EQ(cuda.download(data, 2), (std::vector<uint32_t>{7, 0xcdcdcdcd}));
+  });
+}
+
 TEST(Driver, MemoryHasALimit) {
   isolated([] {
     setenv("LNX_EMULATOR_MEMORY", "1000000", 1);

@@ -184,6 +184,14 @@ void decodeFence(Decoder &d) {
   d.out.execute = nothing;
 }
 
+// Launches of a stream follow one another here, so there is nothing to wait for.
+void decodeGridDependency(Decoder &d) {
+  if (!d.take("wait") && !d.take("launch_dependents"))
+    d.fail("needs .wait or .launch_dependents");
+  d.expectOperands(0, 0);
+  d.out.execute = nothing;
+}
+
 } // namespace
 
 bool emulator::decodeBarrier(Decoder &d) {
@@ -191,6 +199,8 @@ bool emulator::decodeBarrier(Decoder &d) {
     decodeBar(d);
   else if (d.is("membar") || d.is("fence"))
     decodeFence(d);
+  else if (d.is("griddepcontrol"))
+    decodeGridDependency(d);
   else
     return false;
   return true;
