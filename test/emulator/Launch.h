@@ -23,7 +23,7 @@ struct Options {
   bool eagerCopies = false;  // cp.async lands when issued, not at its wait
   bool globalRaces = true;   // between CTAs, and between warps of one, in global memory
   // A launch that stores, synchronises and ends nothing for so many warp instructions is stuck.
-  uint64_t patience = 1ull << 26;
+  uint64_t patience = 1ull << 28;
 };
 
 struct Outcome {

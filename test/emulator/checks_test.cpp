@@ -294,6 +294,15 @@ TEST(Checks, Deadlock) {
                "no progress: ");
 }
 
+// A lock that nobody frees.
+TEST(Checks, LocksThatNeverOpen) {
+  expectCaught(Exchange, "mov.u32 %r2, tile;",
+               "mov.u32 %r2, tile;\natom.global.exch.b32 %r8, [%d1], "
+               "1;\nWAIT:\natom.global.cas.b32 %r7, [%d1], 0, "
+               "1;\nsetp.ne.u32 %p1, %r7, 0;\n@%p1 bra WAIT;",
+               "no progress: ");
+}
+
 TEST(Checks, BarrierCounts) {
   // In another order the first warp may pass alone, and then the two never meet.
   std::string different = "shr.u32 %r7, %r1, 5;\nmad.lo.u32 %r7, %r7, -32, 64;\nbar.sync 0, %r7;";

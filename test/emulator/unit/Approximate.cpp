@@ -23,7 +23,9 @@ struct Rsqrt {
 struct Sqrt {
   double operator()(double a) const { return std::sqrt(a); }
 };
+// The one coarse operation: its relative error may be 2^-11 (PTX, tanh).
 struct Tanh {
+  static constexpr int Coarseness = 2048;
   double operator()(double a) const { return std::tanh(a); }
 };
 struct Sin {
@@ -56,6 +58,14 @@ float perturbed(float x, int units) {
   return std::bit_cast<float>((bits & 0x80000000) | static_cast<uint32_t>(moved));
 }
 
+// Units of the last place that one unit of the launch's option means for an operation.
+template <typename Op> constexpr int coarseness() {
+  if constexpr (requires { Op::Coarseness; })
+    return Op::Coarseness;
+  else
+    return 1;
+}
+
 template <typename Op, bool Ftz, unsigned N> void run(Warp &w, const Instruction &i) {
   auto one = [](auto... a) {
     float r = canonical(float(Op()(double(Ftz ? flush(a) : a)...)));
@@ -69,7 +79,7 @@ template <typename Op, bool Ftz, unsigned N> void run(Warp &w, const Instruction
     uint32_t *d = row<float>(w, i.destination);
     for (unsigned l = 0; l < LaneCount; ++l)
       if (w.mask >> l & 1)
-        d[l] = put(perturbed(get<float>(d[l]), perturbation(w, ulps)));
+        d[l] = put(perturbed(get<float>(d[l]), perturbation(w, ulps) * coarseness<Op>()));
   }
 }
 

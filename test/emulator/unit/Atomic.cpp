@@ -61,6 +61,7 @@ template <Update U, typename T> void update(Warp &w, const Instruction &i) {
       return w.fault(firstLane(bad), "the operand of the update was never initialised",
                      "define it on every path");
   Access a;
+  bool changed = false;
   if (!resolve(w, i, i.source[0], n * sizeof(T), Touch::Atomic, a))
     return;
   for (unsigned l = 0; l < LaneCount; ++l) {
@@ -76,6 +77,7 @@ template <Update U, typename T> void update(Warp &w, const Instruction &i) {
       T c = U == Update::CompareSwap ? get<T>(row<T>(w, w.kernel->slots[i.list + n + e])[l]) : b;
       T fresh = updated<U, T>(old, b, c);
       std::memcpy(a.host[l] + e * sizeof(T), &fresh, sizeof(T));
+      changed |= std::memcmp(&old, &fresh, sizeof(T)) != 0;
       if (i.destination != NoSlot) {
         row<T>(w, i.destination)[l] = put<T>(old);
         poison<T>(w, i.destination) &= ~(1u << l);
@@ -83,7 +85,8 @@ template <Update U, typename T> void update(Warp &w, const Instruction &i) {
     }
   }
   setWritten(w, a);
-  w.madeProgress();
+  if (changed) // a lock that is never free stays as it is
+    w.madeProgress();
 }
 
 template <typename T, Update U = Update::Add> Execute pick(Update update_) {
