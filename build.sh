@@ -64,7 +64,7 @@ install)
     echo "usage: ./build.sh install --prefix DIR" >&2
     exit 2
   fi
-  install_missing && build
+  install_missing && build lnx lnxc lnx-opt lnx_library
   cmake --install "$tree" --prefix "$3" >/dev/null
   echo "installed in $3"
   ;;
