@@ -45,12 +45,17 @@ static bool names(const Site &site, std::string name, const std::string &path) {
   return endsWith(path, name);
 }
 
+// A promise about one layer is a number for each of them.
+static constexpr int64_t mostLayered = 100'000;
+
 /// The bound of this axiom in the layers of the site; one layer's is no promise in others.
 static Series boundAt(const Site &site, const Axiom &axiom) {
   if (!axiom.bound)
     return infinity;
   const Series &bound = *axiom.bound;
   std::optional<int64_t> layer = layerOf(axiom.path);
+  if (layer && site.layers > mostLayered)
+    return infinity;
   if (layer && site.firstLayer > 0) {
     Series result(std::vector<double>(static_cast<size_t>(site.layers), infinity));
     int64_t index = *layer - site.firstLayer;
@@ -136,9 +141,12 @@ static int64_t headSize(const Document &document) {
   int64_t size = 0;
   for (const Step &step : document.program) {
     double heads = step.number("heads").value_or(0);
-    if (step.op != "attend" || !(heads >= 1) || step.of.empty())
+    if (step.op != "attend" || step.of.empty())
       continue;
-    int64_t one = document.program[step.of[0]].last() / static_cast<int64_t>(heads);
+    int64_t width = document.program[step.of[0]].last();
+    if (!(heads >= 1 && heads <= static_cast<double>(width)))
+      continue;
+    int64_t one = width / static_cast<int64_t>(heads);
     if (size != 0 && one != size)
       return 0;
     size = one;
@@ -149,9 +157,13 @@ static int64_t headSize(const Document &document) {
 Derived parameterOf(const Site &site) {
   const Step &step = site.step();
   Weights weights;
+  bool isLayered = false;
   for (const Axiom &axiom : site.document.axioms)
-    if (!axiom.path.empty() && speaksAbout(axiom, site.place) && names(site, axiom.path, step.path))
+    if (!axiom.path.empty() && speaksAbout(axiom, site.place) &&
+        names(site, axiom.path, step.path)) {
       promise(site, axiom, weights);
+      isLayered = isLayered || layerOf(axiom.path) || (axiom.bound && !axiom.bound->isUniform());
+    }
   bool isMatrix = step.shape.size() == 2;
   if (site.derivation.isTrajectory && !weights.isBounded(isMatrix))
     for (const Axiom &axiom : site.document.axioms)
@@ -162,6 +174,7 @@ Derived parameterOf(const Site &site) {
   Derived x;
   x.rule = "S3";
   x.isFixed = true;
+  x.isOfDepth = isLayered || site.derivation.isTrajectory;
   x.frobenius = least(weights.frobenius, Series(root(step.count())) * weights.peak);
   if (isMatrix)
     x.frobenius =

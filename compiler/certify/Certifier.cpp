@@ -9,6 +9,7 @@ namespace lnx::certify {
 using llvm::Error;
 using llvm::Expected;
 
+// Of all repeats together: they are gone through one by one.
 static constexpr int64_t mostLayers = 10'000'000;
 
 Error Certifier::refuseAt(int64_t place, const std::string &what) const {
@@ -30,6 +31,10 @@ Error Certifier::run() {
     if (place < 0 || place >= steps)
       return refuse("step " + std::to_string(place) + " is claimed and is not there");
   for (int64_t place = 0; place < steps; ++place)
+    for (int64_t of : document.program[place].of)
+      if (of < 0 || of >= place)
+        return refuseAt(place, "there is no step " + std::to_string(of) + " before it");
+  for (int64_t place = 0; place < steps; ++place)
     if (Error error = take(place))
       return error;
   if (isOpen)
@@ -43,8 +48,8 @@ Error Certifier::run() {
 Error Certifier::take(int64_t place) {
   const Step &step = document.program[place];
   for (int64_t of : step.of)
-    if (of < 0 || of >= place || isHidden[of])
-      return refuseAt(place, "there is no step " + std::to_string(of) + " before it");
+    if (isHidden[of])
+      return refuseAt(place, "step " + std::to_string(of) + " is gone with its layer");
   if (step.op == "repeat")
     return takeRepeat(place);
   if (step.op == "step")
@@ -81,11 +86,22 @@ void Certifier::openStream(int64_t place) {
   values[place] = std::move(value);
 }
 
-bool Certifier::isEmbedding(int64_t place) const {
-  const Step &step = document.program[place];
-  if (step.op == "step" || step.op == "repeat" || step.op == "end")
-    return false;
-  return std::all_of(step.of.begin(), step.of.end(), [&](int64_t of) { return isEmbedding(of); });
+/// Made of parameters and inputs only, not of what a step computed.
+bool Certifier::isEmbedding(int64_t first) const {
+  std::vector<int64_t> todo = {first};
+  std::vector<bool> isSeen(document.program.size());
+  while (!todo.empty()) {
+    const Step &step = document.program[todo.back()];
+    todo.pop_back();
+    if (step.op == "step" || step.op == "repeat" || step.op == "end")
+      return false;
+    for (int64_t of : step.of)
+      if (!isSeen[of]) {
+        isSeen[of] = true;
+        todo.push_back(of);
+      }
+  }
+  return true;
 }
 
 /// What the first stream is: as its own bounds say, or as x0.rms does of an embedding.
@@ -93,6 +109,7 @@ Error Certifier::startChain(const Site &site, Chain &chain) {
   const Value &x = site.of(0);
   chain.width = site.step().last();
   chain.isEmbedding = isEmbedding(site.step().of[0]);
+  chain.isOfDepth = x.isOfDepth;
   std::vector<Size> bounds = partsOf(x, site.stepOf(0), chain.width);
   if (std::optional<double> start = startOf(document); start && chain.isEmbedding)
     bounds.push_back(Size::constant(*start));
@@ -122,8 +139,11 @@ Error Certifier::takeRepeat(int64_t place) {
   Stack stack;
   stack.place = place;
   double first = step.number("first").value_or(1), count = step.number("count").value_or(0);
-  if (!(count >= 1 && count <= mostLayers && std::abs(first) <= mostLayers))
-    return refuseAt(place, "it has " + print(count) + " layers");
+  double before = 0;
+  for (const Stack &other : stacks)
+    before += static_cast<double>(other.count);
+  if (!(count >= 1 && before + count <= mostLayers && std::abs(first) <= mostLayers))
+    return refuseAt(place, "it has " + print(count) + " layers: none, or too many");
   stack.first = static_cast<int64_t>(first);
   stack.count = static_cast<int64_t>(count);
   const Claim *claim = site.claim();
@@ -133,6 +153,7 @@ Error Certifier::takeRepeat(int64_t place) {
   auto end = ends.find(step.of[0]);
   if (end != ends.end() && chains[end->second.first].end == end->first) {
     stack.chain = end->second.first;
+    chains[stack.chain].isOfDepth = true;
   } else {
     stack.chain = static_cast<int64_t>(chains.size());
     Chain chain;
@@ -156,6 +177,8 @@ Error Certifier::takeStep(int64_t place) {
   Equation equation;
   equation.skips = next.skips;
   equation.skip = next.skip;
+  Chain &chain = chains[stacks.back().chain];
+  chain.isOfDepth = chain.isOfDepth || next.isOfDepth;
   equation.isPlain = !next.isOlder && next.epoch == epoch;
   for (int64_t projection : next.last)
     equation.isScaleFree = equation.isScaleFree && next.degreeIn(projection).isZero();
@@ -227,6 +250,7 @@ Error Certifier::takeEnd(int64_t place) {
   isOpen = false;
   epoch = -1;
   Value &value = values[place];
+  value.isOfDepth = true;
   if (std::isfinite(chain.now.size)) {
     value.bound[rms] = value.bound[part] = Size::constant(chain.now.size);
     value.bound[across] = value.bound[peak] =

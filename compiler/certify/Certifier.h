@@ -20,6 +20,7 @@ struct Chain {
   int64_t end = -1;        ///< the end of its last repeat
   int64_t width = 0;       ///< features of a token
   bool isEmbedding = true; ///< starts from parameters and inputs only
+  bool isOfDepth = false;  ///< its start, or a number of its steps, may be another at other depths
 };
 
 /// One residual step: a stream of size r becomes one of size next(r).
@@ -55,7 +56,7 @@ private:
   llvm::Error takeOther(int64_t place);
   llvm::Error startChain(const Site &site, Chain &chain);
   void openStream(int64_t place);
-  bool isEmbedding(int64_t place) const;
+  bool isEmbedding(int64_t first) const;
   void advance(const Stack &stack, const Equation &equation, size_t layer, Chain &chain) const;
   Site siteOf(int64_t place) const;
   llvm::Error refuseAt(int64_t place, const std::string &what) const;
@@ -68,6 +69,7 @@ private:
   double identityPath() const;
   double largestScore() const;
   double largestEntry() const;
+  std::string growth() const;
 
   const Document &document;
   const Derivation &derivation;

@@ -122,6 +122,33 @@ double Certifier::largestEntry() const {
   return largest;
 }
 
+/// Class of the largest stream in the depth N, where no number of the steps depends on N or on the
+/// layer: of one layer, r' <= factor r + add (S48). Empty where nothing is known.
+std::string Certifier::growth() const {
+  static const char *const classes[] = {"bounded", "linear", "exponential", "double_exponential"};
+  int largest = 0;
+  for (size_t i = 0; i < stacks.size(); ++i) {
+    Chain layer = chains[stacks[i].chain];
+    bool isKnown = !document.isOneDepth && !layer.isOfDepth &&
+                   (document.program[stacks[i].place].to == "N" ||
+                    document.program[stacks[i].place].to.empty());
+    bool hasSquare = false;
+    layer.now = {1, 1, 1, 0, infinity, infinity};
+    for (const Equation &equation : stacks[i].equations) {
+      isKnown = isKnown && equation.next.isKnown();
+      if (!isKnown)
+        return "";
+      hasSquare = hasSquare || !equation.next.square.isZero();
+      advance(stacks[i], equation, 0, layer);
+    }
+    if (!isKnown)
+      return "";
+    int one = hasSquare ? 3 : layer.now.factor > 1 ? 2 : layer.now.factor == 1 && layer.now.add > 0;
+    largest = std::max(largest, one);
+  }
+  return classes[largest];
+}
+
 Error Certifier::conclude(const Conclusion &conclusion) const {
   const std::string &property = conclusion.property;
   auto isEvery = [&](auto holds) {
@@ -138,6 +165,16 @@ Error Certifier::conclude(const Conclusion &conclusion) const {
     return concludeBound(conclusion);
   if (conclusion.factor)
     return refuse(property + ": a factor is said of forward.bound only");
+  if (!conclusion.growth.empty()) {
+    bool isSquare = property == "forward.variance" && growth() == "linear";
+    bool isNamed = property == "forward.growth" || property == "forward.variance" ||
+                   (property == "depth.limit" && growth() == "bounded");
+    if (!isNamed || conclusion.growth != (isSquare ? "quadratic" : growth()))
+      return refuse(property + ": claims the class " + conclusion.growth + ", it is " +
+                    (growth().empty() ? "not known" : growth()));
+    if (!conclusion.number)
+      return Error::success();
+  }
   if (property == "forward.variance") {
     Expected<double> number = variance();
     return number ? compare(conclusion, *number) : number.takeError();

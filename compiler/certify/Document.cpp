@@ -70,11 +70,12 @@ static bool fromJSON(const json::Value &value, Size &size, json::Path path) {
 static bool fromJSON(const json::Value &value, Step &step, json::Path path) {
   json::ObjectMapper map(value, path);
   bool isRead =
-      hasOnly(value, {"op", "of", "shape", "rows", "with", "path", "values", "start"}, path) &&
+      hasOnly(value, {"op", "of", "shape", "rows", "with", "path", "to", "values", "start"},
+              path) &&
       map && map.map("op", step.op) && map.map("of", step.of) && map.map("shape", step.shape) &&
       map.map("rows", step.hasRows) && map.mapOptional("with", step.with) &&
-      map.mapOptional("path", step.path) && map.map("values", step.values) &&
-      map.map("start", step.start);
+      map.mapOptional("path", step.path) && map.mapOptional("to", step.to) &&
+      map.map("values", step.values) && map.map("start", step.start);
   int64_t count = 1;
   for (int64_t size : step.shape)
     if (isRead && (size < 1 || llvm::MulOverflow(count, size, count) || count > largestSize)) {
@@ -115,9 +116,9 @@ static bool fromJSON(const json::Value &value, Claim &claim, json::Path path) {
 
 static bool fromJSON(const json::Value &value, Conclusion &conclusion, json::Path path) {
   json::ObjectMapper map(value, path);
-  return hasOnly(value, {"property", "number", "factor"}, path) && map &&
+  return hasOnly(value, {"property", "number", "factor", "growth"}, path) && map &&
          map.map("property", conclusion.property) && map.map("number", conclusion.number) &&
-         map.map("factor", conclusion.factor);
+         map.map("factor", conclusion.factor) && map.mapOptional("growth", conclusion.growth);
 }
 
 static bool fromJSON(const json::Value &value, Derivation &derivation, json::Path path) {
@@ -151,11 +152,12 @@ static bool fromJSON(const json::Value &value, Document &document, json::Path pa
   int64_t version = 0;
   std::string digest;
   bool isRead = hasOnly(value,
-                        {"lnx_certificate", "digest", "model", "context", "assumptions", "program",
-                         "derivations", "not_certified"},
+                        {"lnx_certificate", "digest", "model", "context", "one_depth",
+                         "assumptions", "program", "derivations", "not_certified"},
                         path) &&
                 map && map.map("lnx_certificate", version) && map.map("digest", digest) &&
                 map.map("model", document.model) && map.map("context", document.context) &&
+                map.map("one_depth", document.isOneDepth) &&
                 map.map("assumptions", document.axioms) && map.map("program", document.program) &&
                 map.map("derivations", document.derivations) &&
                 map.map("not_certified", document.notCertified);
@@ -223,7 +225,7 @@ Expected<Document> Document::read(StringRef text) {
   if (object.getString("digest") != StringRef(digest))
     return refuse("its digest is " + digest + ", not the one it says: it was changed");
   json::Object program;
-  for (StringRef key : {"model", "context", "assumptions", "program"})
+  for (StringRef key : {"model", "context", "one_depth", "assumptions", "program"})
     program[key] = *object.get(key);
   document.programDigest = digestOf(std::move(program));
   return document;

@@ -21,8 +21,9 @@ struct Step {
   bool hasRows = false;               ///< one such tensor for each token
   std::map<std::string, double> with; ///< attributes
   std::string path;                   ///< of a parameter
-  std::optional<Series> values;       ///< of a constant or a table: by layer
-  std::optional<double> start;        ///< of a parameter: its largest |entry| before training
+  std::string to;               ///< of a repeat: its last layer at every depth N; empty: this one
+  std::optional<Series> values; ///< of a constant or a table: by layer
+  std::optional<double> start;  ///< of a parameter: its largest |entry| before training
 
   int64_t count() const;
   int64_t last() const { return shape.empty() ? 1 : shape.back(); }
@@ -58,6 +59,7 @@ struct Conclusion {
   std::string property;
   std::optional<double> number;
   std::optional<double> factor; ///< the bound is factor times the size of the start, plus number
+  std::string growth;           ///< class in depth
 };
 
 /// What follows for one choice of weights.
@@ -75,6 +77,7 @@ struct NotCertified {
 struct Document {
   std::string model;
   int64_t context = 0;
+  bool isOneDepth = false; ///< some part of it is known at this depth only
   std::vector<Axiom> axioms;
   std::vector<Step> program;
   std::vector<Derivation> derivations;

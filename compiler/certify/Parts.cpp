@@ -44,6 +44,7 @@ Derived joined(const std::vector<const Value *> &operands) {
   result.isFixed = true;
   for (const Value *x : operands) {
     result.isFixed = result.isFixed && x->isFixed;
+    result.isOfDepth = result.isOfDepth || x->isOfDepth;
     result.isOlder = result.isOlder || x->isOlder ||
                      (x->epoch >= 0 && result.epoch >= 0 && x->epoch != result.epoch);
     result.epoch = std::max(result.epoch, x->epoch);

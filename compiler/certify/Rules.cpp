@@ -76,6 +76,7 @@ static Derived divRule(const Site &site) {
       result.bounds[part].clear();
     result.low = -largest;
     result.norm = Value::Norm::unit;
+    result.isOfDepth = false;
     for (auto &[key, degree] : result.degrees)
       degree = {0, 0, !degree.isPure()};
     result.rule = norm->isCentred ? "S16" : "S17";
@@ -84,6 +85,7 @@ static Derived divRule(const Site &site) {
   const Step &below = site.stepOf(1);
   if (below.op == "sum" && below.of[0] == site.step().of[0] && site.of(0).low.isAtLeast(0)) {
     Derived result = limited(site.of(0), 0);
+    result.isOfDepth = false;
     result.rule = "S25";
     return result;
   }
@@ -141,14 +143,14 @@ static Derived powRule(const Site &site) {
 static Derived reductionRule(const Site &site) {
   const Value &x = site.of(0);
   const Step &from = site.stepOf(0);
-  int64_t axis = static_cast<int64_t>(site.step().number("axis").value_or(-1));
+  double axis = site.step().number("axis").value_or(-1);
   int64_t rank = static_cast<int64_t>(from.shape.size());
   Derived result = joined({&x});
-  if (axis >= 0 || -axis > std::max<int64_t>(rank, 1)) {
-    result.problem = "there is no axis " + std::to_string(axis);
+  if (!(axis <= -1 && -axis <= static_cast<double>(std::max<int64_t>(rank, 1)))) {
+    result.problem = "there is no axis " + print(axis);
     return result;
   }
-  double n = rank == 0 ? 1 : static_cast<double>(from.shape[rank + axis]);
+  double n = rank == 0 ? 1 : static_cast<double>(from.shape[rank + static_cast<int64_t>(axis)]);
   Series factor = site.step().op == "mean" ? 1.0 : n;
   result.degrees = x.degrees;
   result.bounds[peak] = result.bounds[across] = {factor * x[peak]};
@@ -243,7 +245,8 @@ static Derived matmulRule(const Site &site) {
   result.bounds[peak] = {rows * (spectral * norm)};
   if (site.block() == n)
     result.bounds[part] = {rows * result.bounds[rms][0], result.bounds[across][0]};
-  else if (w.perhead.isFinite() && w.head > 0 && !isTurned && site.block() == w.head)
+  else if (w.perhead.isFinite() && w.head > 0 && !isTurned && site.block() == w.head &&
+           n % w.head == 0)
     result.bounds[part] = {rows * (w.perhead * (over(w.head) * norm))};
   return result;
 }
@@ -251,11 +254,13 @@ static Derived matmulRule(const Site &site) {
 /// A row's output is a mean of values, head by head (S42..S44); |score| <= scale |q^h| |k^h| (S96).
 static Derived attendRule(const Site &site) {
   const Value &q = site.of(0), &k = site.of(1), &v = site.of(2);
-  int64_t heads = static_cast<int64_t>(site.step().number("heads").value_or(0));
-  int64_t groups = static_cast<int64_t>(site.step().number("kv_heads").value_or(0));
-  int64_t width = site.stepOf(0).last();
+  int64_t width = site.stepOf(0).last(), heads = 0, groups = 0;
+  for (auto [name, number] : {std::pair("heads", &heads), {"kv_heads", &groups}})
+    if (double value = site.step().number(name).value_or(0);
+        value >= 1 && value <= static_cast<double>(width))
+      *number = static_cast<int64_t>(value);
   Derived result = joined({&v});
-  if (heads < 1 || groups < 1 || width % heads != 0 ||
+  if (heads < 1 || groups < 1 || width % heads != 0 || site.step().last() != width ||
       site.stepOf(1).last() != width / heads * groups ||
       site.stepOf(2).last() != width / heads * groups) {
     result.problem = "width " + std::to_string(width) + " is not " + std::to_string(heads) +
@@ -330,6 +335,7 @@ static Derived numberRule(const Site &site) {
     result.number = result.low = values;
     setAll(result, Size::constant(values.map([](double v) { return std::abs(v); })));
     result.isFixed = true;
+    result.isOfDepth = site.step().op == "table";
   }
   return result;
 }

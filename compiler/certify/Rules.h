@@ -27,9 +27,10 @@ struct Value {
   int64_t head = 0;             ///< features of one of the heads that `perhead` is about
   std::optional<Series> number; ///< known when compiling, exactly
 
-  bool isFixed = false;  ///< made of parameters and numbers
-  bool isStream = false; ///< exactly a stream
-  bool isFresh = false;  ///< a projection without its bias
+  bool isFixed = false;   ///< made of parameters and numbers
+  bool isOfDepth = false; ///< its bounds may be others in other layers, or at other depths
+  bool isStream = false;  ///< exactly a stream
+  bool isFresh = false;   ///< a projection without its bias
   enum class Norm { none, unit, gained } norm = Norm::none;
 
   int skips = 0;     ///< so many summands are the stream

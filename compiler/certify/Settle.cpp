@@ -25,6 +25,18 @@ static bool matches(const Size &claimed, const Size &size, size_t layer) {
          isNineDigits(claimed.square[layer], size.square[layer]);
 }
 
+/// One to name in a message: of the least degree, the least.
+static Size smallest(const std::vector<Size> &bounds) {
+  Size result = Size::unknown();
+  for (const Size &size : bounds) {
+    bool isLess = !result.isKnown() || (size.isConstant() && !result.isConstant()) ||
+                  (size.isConstant() == result.isConstant() && size.at(0, 1) < result.at(0, 1));
+    if (size.isKnown() && isLess)
+      result = size;
+  }
+  return result;
+}
+
 static bool isOneNumber(const Size &size) {
   return size.one.isUniform() && size.line.isUniform() && size.square.isUniform();
 }
@@ -54,7 +66,7 @@ Expected<Size> choose(const Site &site, const std::string &what, const Size &cla
         chosen = &size;
     if (!chosen)
       return refuse(place + ": claims " + what + " <= " + print(claimed) + ", which follows from " +
-                    "no rule; they give " + (bounds.empty() ? "none" : print(bounds[0])));
+                    "no rule; they give " + print(smallest(bounds)));
     one.push_back(chosen->one[layer]);
     line.push_back(chosen->line[layer]);
     square.push_back(chosen->square[layer]);

@@ -28,6 +28,7 @@ public:
 
 private:
   std::string obstacleTo(const Verdict &verdict) const;
+  std::string obstacleToGrowth(StringRef growth) const;
   void boundOf(const Verdict &verdict, json::Object &conclusion) const;
   double identityPath() const;
 
@@ -36,21 +37,34 @@ private:
 };
 } // namespace
 
-static bool isAboutDepth(const Verdict &verdict) {
-  return verdict.property == "forward.growth" || verdict.property == "depth.limit" ||
-         (verdict.property == "forward.variance" && !verdict.number);
+/// The class that a property states, where it states one.
+static StringRef growthOf(const Verdict &verdict) {
+  bool isAboutDepth = verdict.property == "forward.growth" || verdict.property == "depth.limit" ||
+                      verdict.property == "forward.variance";
+  return isAboutDepth ? StringRef(verdict.growth) : "";
+}
+
+/// Classes are certified where every layer of every depth is like these (S48).
+std::string Conclusions::obstacleToGrowth(StringRef growth) const {
+  ModelOp model = analysis.model;
+  if (model->hasAttr("one_depth") || model->hasAttr("chooses_by_depth"))
+    return "some part of the model is known at this depth only";
+  bool isOther = steps.isOfDepth || analysis.stacks.size() != analysis.chains.size() ||
+                 analysis.weights == Weights::trajectory;
+  for (const Stack &stack : analysis.stacks)
+    isOther |= RepeatOp(stack.repeat).getTo().value_or("N") != "N";
+  if (isOther)
+    return "its numbers may be others in other layers or at other depths";
+  bool isKnown = growth == "bounded" || growth == "linear" || growth == "quadratic" ||
+                 growth == "exponential" || growth == "double_exponential";
+  return isKnown ? "" : "lnx-certify knows of no class " + growth.str();
 }
 
 std::string Conclusions::obstacleTo(const Verdict &verdict) const {
-  static const llvm::StringSet<llvm::MallocAllocator> known = {"forward.bound",
-                                                               "forward.variance",
-                                                               "forward.wellposed",
-                                                               "backward.identity_path",
-                                                               "attention.logit_bound",
-                                                               "precision.overflow",
-                                                               "backward.scale_invariance"};
-  if (isAboutDepth(verdict))
-    return "a class of growth is about every depth, a certificate about one";
+  static const llvm::StringSet<llvm::MallocAllocator> known = {
+      "forward.growth",        "depth.limit",        "forward.bound",
+      "forward.variance",      "forward.wellposed",  "backward.identity_path",
+      "attention.logit_bound", "precision.overflow", "backward.scale_invariance"};
   if (verdict.number && !std::isfinite(*verdict.number))
     return "its number is larger than any double";
   if (!known.contains(verdict.property))
@@ -90,22 +104,30 @@ double Conclusions::identityPath() const {
   return product == 1 ? product : product * (1 + 1e-12); // S14
 }
 
+static json::Object refusal(const Verdict &verdict, const std::string &reason) {
+  return json::Object{{"property", verdict.property}, {"reason", reason}};
+}
+
 void Conclusions::add(const Verdict &verdict, json::Array &certified, json::Array &rest) const {
   std::string reason = obstacleTo(verdict);
-  if (reason.empty()) {
-    json::Object conclusion{{"property", verdict.property}};
-    if (verdict.property == "forward.bound")
-      boundOf(verdict, conclusion);
-    else if (verdict.property == "backward.identity_path" && std::isfinite(identityPath()))
-      conclusion["number"] = nineDigitsUp(identityPath());
-    else if (verdict.number && verdict.property != "backward.identity_path")
-      conclusion["number"] = nineDigitsUp(*verdict.number);
+  json::Object conclusion{{"property", verdict.property}};
+  StringRef growth = growthOf(verdict);
+  std::string reasonOfGrowth = growth.empty() ? "" : obstacleToGrowth(growth);
+  if (!growth.empty() && reasonOfGrowth.empty())
+    conclusion["growth"] = growth;
+  if (verdict.property == "forward.bound")
+    boundOf(verdict, conclusion);
+  else if (verdict.property == "backward.identity_path" && std::isfinite(identityPath()))
+    conclusion["number"] = nineDigitsUp(identityPath());
+  else if (verdict.number && verdict.property != "backward.identity_path")
+    conclusion["number"] = nineDigitsUp(*verdict.number);
+  bool isSaid = conclusion.size() > 1 || growth.empty();
+  if (reason.empty() && isSaid)
     certified.push_back(std::move(conclusion));
-    if (verdict.property != "forward.variance")
-      return;
-    reason = "its class of growth: that is about every depth, a certificate about one";
-  }
-  rest.push_back(json::Object{{"property", verdict.property}, {"reason", reason}});
+  if (reason.empty() && !reasonOfGrowth.empty())
+    reason = "its class of growth: " + reasonOfGrowth;
+  if (!reason.empty())
+    rest.push_back(refusal(verdict, reason));
 }
 
 //===-- the file ---------------------------------------------------------------===//
@@ -154,7 +176,7 @@ static std::string printFile(const json::Object &root) {
   llvm::raw_string_ostream stream(text);
   stream << '{' << json::Value(versionKey) << ':' << version << ",\n\"digest\":\""
          << llvm::toHex(hash.final(), /*LowerCase=*/true) << "\",\n";
-  for (StringRef key : {"model", "context"})
+  for (StringRef key : {"model", "context", "one_depth"})
     print(stream << json::Value(key) << ':', *root.get(key)), stream << ",\n";
   for (StringRef key : {"assumptions", "program"})
     printLines(stream, key, *root.getArray(key)), stream << ",\n";
@@ -174,15 +196,13 @@ static std::string printFile(const json::Object &root) {
   return text;
 }
 
-static json::Object refusal(const Verdict &verdict, const std::string &reason) {
-  return json::Object{{"property", verdict.property}, {"reason", reason}};
-}
-
 static json::Object fileOf(Subject &subject, Program program, json::Array derivations,
                            json::Array rest) {
   return json::Object{{versionKey, version},
                       {"model", json::fixUTF8(subject.model.getSymName())},
                       {"context", static_cast<int64_t>(subject.model.getContext())},
+                      {"one_depth", subject.model->hasAttr("one_depth") ||
+                                        subject.model->hasAttr("chooses_by_depth")},
                       {"assumptions", std::move(program.assumptions)},
                       {"program", std::move(program.json)},
                       {"derivations", std::move(derivations)},

@@ -1,6 +1,7 @@
 // CertificateClaims: bounds of the steps that the next streams and the scores are made of. Behind a
 // norm nothing is needed: whatever it is given, it bounds its result (S16..S18).
 #include "compiler/stability/CertificateClaims.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -190,7 +191,10 @@ ClaimedSteps Claims::write() {
       writeStep(step, claim);
     else if (step.op == "repeat")
       writeRepeat(step, claim);
-    else if (isNeeded[place] && step.op != "end") {
+    else if (isNeeded[place] && step.op == "end") {
+      result.isOfDepth = true;
+    } else if (isNeeded[place]) {
+      result.isOfDepth |= step.op == "table";
       std::string obstacle = isSpelledOtherwise(place) ? result.anyObstacle : obstacleAt(place);
       result.obstacle = result.obstacle.empty() ? obstacle : result.obstacle;
       writeValue(place, claim);
@@ -203,6 +207,8 @@ ClaimedSteps Claims::write() {
     claim["rule"] = step.op == "step" || step.op == "repeat" ? "S47" : program.ruleOf(place);
     result.json.push_back(std::move(claim));
   }
+  for (const Assumption &one : analysis.assumptions.all())
+    result.isOfDepth |= !one.bound.isUniform() || (!one.path.empty() && llvm::isDigit(one.path[0]));
   // Bounds that nobody can follow are not claimed; what is left has none.
   if (!result.obstacle.empty())
     result.json.clear();

@@ -119,7 +119,10 @@ void Writer::writeRepeat(RepeatOp op) {
   json::Object range{{"first", static_cast<int64_t>(op.getFirst())},
                      {"count", static_cast<int64_t>(op.getCount())}};
   Value carry = op.getCarryArguments().front();
-  add("repeat", carry, op.getCarries(), json::Object{{"with", std::move(range)}});
+  json::Object fields{{"with", std::move(range)}};
+  if (std::optional<StringRef> to = op.getTo())
+    fields["to"] = *to;
+  add("repeat", carry, op.getCarries(), std::move(fields));
   writeBlock(op.getBody().front());
   Operation *yield = op.getBody().front().getTerminator();
   add("end", op.getResult(0), yield->getOperands().take_front(1));

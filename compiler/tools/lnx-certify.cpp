@@ -28,6 +28,8 @@ static void print(const Document &document) {
                      << print(conclusion.number.value_or(0));
       else if (conclusion.number)
         llvm::outs() << "  " << print(*conclusion.number);
+      if (!conclusion.growth.empty())
+        llvm::outs() << "  " << conclusion.growth << " in depth";
       llvm::outs() << '\n';
     }
   for (const NotCertified &one : document.notCertified)

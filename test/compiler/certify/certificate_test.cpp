@@ -115,6 +115,41 @@ TEST(Certificate, BoundsByTheSizeOfTheStart) {
   EXPECT_NEAR(*bound->number, 4, 1e-7);
 }
 
+// Classes are certified where every layer at every depth is like these, and others are refused.
+TEST(Certificate, StatesClasses) {
+  const std::pair<const char *, const char *> classes[] = {
+      {"peri_ln", "linear"},
+      {"post_ln", "bounded"},
+      {"pre_ln", "linear"},
+      {"no_ln, ff = glu", "double_exponential"},
+      {"no_ln", "exponential"}};
+  for (auto [block, growth] : classes) {
+    SCOPED_TRACE(block);
+    Verified verified(modelOf(block));
+    std::optional<stable::Report> report = reportOf(verified, "", {}, /*isPromised=*/true);
+    ASSERT_TRUE(report);
+    ::lnx::certify::Document document = read(report->certificate);
+    const ::lnx::certify::Conclusion *conclusion = conclusionOf(document, "forward.growth");
+    ASSERT_TRUE(conclusion) << report->certificate;
+    EXPECT_EQ(conclusion->growth, growth);
+    for (const char *other : {"bounded", "linear", "exponential", "double_exponential"}) {
+      if (std::string(growth) == other)
+        continue;
+      for (auto &one : document.derivations[0].conclusions)
+        if (one.property == "forward.growth")
+          one.growth = other;
+      EXPECT_NE(llvm::toString(::lnx::certify::certify(document)), "") << other;
+    }
+  }
+  for (const char *block : {"peri_ln, dt = 1/depth", "ln_scaling", "mix_ln"}) {
+    SCOPED_TRACE(block);
+    Verified verified(modelOf(block));
+    std::optional<stable::Report> report = reportOf(verified, "", {}, /*isPromised=*/true);
+    ASSERT_TRUE(report);
+    EXPECT_FALSE(conclusionOf(read(report->certificate), "forward.growth"));
+  }
+}
+
 // What an optimizer reaches is a derivation of its own (S73..S75).
 TEST(Certificate, OfATrajectory) {
   for (const char *optimizer :

@@ -135,6 +135,42 @@ TEST(Mutation, RefusesWhatAWrongVerifierWouldClaim) {
       << refusal;
 }
 
+// Damage of any kind ends in a refusal, or in another true certificate; never in a crash.
+TEST(Mutation, SurvivesRandomDamage) {
+  std::string text = certificateOf(std::string(schedule) + small);
+  Draw draw(7);
+  int read = 0, accepted = 0;
+  for (int turn = 0; turn < 3000; ++turn) {
+    std::string damaged = text;
+    for (int edits = 1 + draw.below(3); edits > 0; --edits) {
+      size_t at = draw.random() % damaged.size(), from = draw.random() % damaged.size();
+      switch (draw.below(4)) {
+      case 0:
+        damaged[at] = "0123456789-+.eE,:[]{}\"ntf"[draw.below(24)];
+        break;
+      case 1:
+        damaged.erase(at, 1 + draw.below(8));
+        break;
+      case 2:
+        damaged.insert(at, damaged.substr(from, draw.below(12)));
+        break;
+      default: // one number for another
+        if (isdigit(static_cast<unsigned char>(damaged[at])))
+          damaged.insert(at, std::to_string(draw.below(1000)));
+      }
+    }
+    llvm::Expected<std::string> sealed = ::lnx::certify::sealed(damaged);
+    if (!sealed) {
+      llvm::consumeError(sealed.takeError());
+      continue;
+    }
+    ++read;
+    accepted += refusalOf(*sealed).empty();
+  }
+  std::printf("%d of 3000 damaged files are JSON, %d of them are accepted\n", read, accepted);
+  EXPECT_GT(read, 300);
+}
+
 // What is no certificate is refused with the place.
 TEST(Mutation, RefusesWhatIsNoCertificate) {
   std::string text = certificateOf(std::string(peri) + small);
