@@ -59,6 +59,26 @@ TEST(S47, postNormForgets) {
 }
 
 // Small numbers round up too: a stream that shrinks below the smallest double is not zero.
+// Behind a coefficient that is none nothing is known, until a norm forgets it.
+TEST(S47, sizesAreThoseAfterEachUpdate) {
+  Layers table = {branch(1), step(2), postNorm(3), step(1)};
+  Recurrence r{[&](int64_t) { return table; }, nullptr};
+  std::vector<double> sizes = r.sizes(4, 1), expected = {2, 4, 3, 4};
+  ASSERT_EQ(sizes.size(), 4u);
+  for (size_t k = 0; k < 4; ++k) {
+    EXPECT_GE(sizes[k], expected[k]);
+    EXPECT_NEAR(sizes[k], expected[k], 1e-10);
+  }
+  EXPECT_EQ(sizes[3], r.evaluate(4, 1));
+  for (double bad : {HUGE_VAL, std::nan(""), -1.0}) {
+    table[1] = step(bad);
+    sizes = r.sizes(4, 1);
+    EXPECT_NEAR(sizes[0], 2, 1e-10);
+    EXPECT_EQ(sizes[1], HUGE_VAL);
+    EXPECT_NEAR(sizes[2], 3, 1e-10);
+  }
+}
+
 TEST(S47, underflowIsNotZero) {
   Recurrence half = recurrence([](double, double) { return Layers{{0.5, 0, 0, 0}}; });
   EXPECT_GT(half.evaluate(5000, 1), 0);
