@@ -152,14 +152,9 @@ std::string Certifier::growth() const {
 Error Certifier::conclude(const Conclusion &conclusion) const {
   const std::string &property = conclusion.property;
   auto isEvery = [&](auto holds) {
-    bool isAny = false;
-    for (const Stack &stack : stacks)
-      for (const Equation &equation : stack.equations) {
-        isAny = true;
-        if (!holds(equation))
-          return false;
-      }
-    return isAny;
+    return std::all_of(stacks.begin(), stacks.end(), [&](const Stack &stack) {
+      return std::all_of(stack.equations.begin(), stack.equations.end(), holds);
+    });
   };
   if (property == "forward.bound")
     return concludeBound(conclusion);

@@ -355,6 +355,18 @@ Derived derive(const Site &site) {
                        std::to_string(rule.operands);
     else
       result = rule.derive(site);
+    // A stream behind a norm is r, and it is what the norm gives.
+    Site through = site;
+    through.isThrough = true;
+    bool isNumber = false;
+    for (size_t i = 0; i < step.of.size(); ++i)
+      isNumber = isNumber || &through.of(i) != &site.of(i);
+    if (result.problem.empty() && isNumber) {
+      Derived other = rule.derive(through);
+      for (int kind = 0; kind < kinds; ++kind)
+        result.bounds[kind].insert(result.bounds[kind].end(), other.bounds[kind].begin(),
+                                   other.bounds[kind].end());
+    }
     if (result.rule.empty())
       result.rule = rule.claim;
     return result;

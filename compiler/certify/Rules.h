@@ -58,9 +58,10 @@ struct Site {
   int64_t place = 0;
   int64_t layers = 1;     ///< of the repeat around it
   int64_t firstLayer = 0; ///< the number of the first of them; 0 outside of repeats
+  bool isThrough = false; ///< streams are what their step computed, where that has numbers
 
   const Step &step() const { return document.program[place]; }
-  const Value &of(size_t i) const { return values[step().of[i]]; }
+  const Value &of(size_t i) const;
   const Step &stepOf(size_t i) const { return document.program[step().of[i]]; }
   const Claim *claim() const;
   int64_t block() const { return claim() ? claim()->block : 0; }

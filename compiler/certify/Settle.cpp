@@ -14,6 +14,15 @@ bool Value::isConstant() const {
   return scores.isConstant();
 }
 
+const Value &Site::of(size_t i) const {
+  const Step &operand = stepOf(i);
+  const Value &stream = values[step().of[i]];
+  if (!isThrough || operand.op != "step")
+    return stream;
+  const Value &next = values[operand.of[1]];
+  return next[rms].isKnown() && next.isConstant() ? next : stream;
+}
+
 const Claim *Site::claim() const {
   auto found = derivation.claims.find(place);
   return found == derivation.claims.end() ? nullptr : &found->second;
@@ -113,6 +122,8 @@ Expected<Value> settle(const Site &site, Derived derived) {
   if (value.isConstant()) { // numbers are about no stream
     value.epoch = -1;
     value.isOlder = false;
+    value.skips = 0;
+    value.skip = 0.0;
   }
   return value;
 }

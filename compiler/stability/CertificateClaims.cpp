@@ -1,6 +1,7 @@
 // CertificateClaims: bounds of the steps that the next streams and the scores are made of. Behind a
 // norm nothing is needed: whatever it is given, it bounds its result (S16..S18).
 #include "compiler/stability/CertificateClaims.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
@@ -58,12 +59,15 @@ public:
   ClaimedSteps write();
 
 private:
+  void findNeeded();
+  bool losesBounds(int64_t place, const std::vector<bool> &isLost) const;
   void need(int64_t place);
   void writeStep(const ProgramStep &step, json::Object &claim);
   void writeRepeat(const ProgramStep &step, json::Object &claim);
   void writeValue(int64_t place, json::Object &claim);
   void writeScores(int64_t place, json::Object &claim);
   bool isAttention(int64_t place) const;
+  bool isFound(int64_t first) const;
   bool isSpelledOtherwise(int64_t place) const;
   std::string obstacleAt(int64_t place) const;
 
@@ -93,24 +97,40 @@ bool Claims::isAttention(int64_t place) const {
   });
 }
 
+/// A norm that lnx-certify finds, or what comes from one: times its gain, in another shape, as the
+/// stream that it is.
+bool Claims::isFound(int64_t first) const {
+  SmallVector<int64_t> todo = {first};
+  llvm::SmallDenseSet<int64_t> seen = {first};
+  while (!todo.empty()) {
+    int64_t place = todo.pop_back_val();
+    const ProgramStep &step = program.steps[place];
+    if (program.isPlainNorm(place))
+      return true;
+    bool isPassed = step.op == "mul" || step.op == "reshape" || step.op == "neg";
+    for (int64_t of : step.op == "step" ? ArrayRef(step.of).drop_front() : ArrayRef(step.of))
+      if ((isPassed || step.op == "step") && seen.insert(of).second)
+        todo.push_back(of);
+  }
+  return false;
+}
+
 /// A norm, or a weighted sum of streams, that lnx-certify does not look for.
 bool Claims::isSpelledOtherwise(int64_t place) const {
   const ProgramStep &step = program.steps[place];
   const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
   if (!x || step.op == "step" || step.op == "repeat" || step.op == "end")
     return false;
-  auto isNorm = [&](int64_t at) {
-    const Abstract *norm = analysis.find(program.steps[at].value);
-    return norm && norm->norm != Abstract::Norm::none;
-  };
-  // What comes from a norm is one for its gain, or in another shape.
-  bool isPlain = program.isPlainNorm(place) || llvm::any_of(step.of, isNorm);
-  return (x->norm != Abstract::Norm::none && !isPlain) || matchMixing(step.value);
+  bool isNorm = x->norm != Abstract::Norm::none || matchNormalisation(step.value);
+  return (isNorm && !isFound(place)) || matchMixing(step.value);
 }
 
 std::string Claims::obstacleAt(int64_t place) const {
   const ProgramStep &step = program.steps[place];
   const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
+  if (isSpelledOtherwise(place))
+    return "a norm or a sum of streams is spelled in a way that lnx-certify does not look for (S6, "
+           "S34)";
   bool isFrame = step.op == "step" || step.op == "repeat" || step.op == "end";
   return x && !isFrame && !x->whole.isTop() && program.ruleOf(place).empty()
              ? "lnx-certify has no rule for '" + step.op + "'"
@@ -168,8 +188,7 @@ void Claims::writeScores(int64_t place, json::Object &claim) {
       put(claim, "scores", attention.scores);
 }
 
-ClaimedSteps Claims::write() {
-  ClaimedSteps result;
+void Claims::findNeeded() {
   int64_t count = static_cast<int64_t>(program.steps.size());
   for (int64_t place = 0; place < count; ++place) {
     const ProgramStep &step = program.steps[place];
@@ -181,25 +200,45 @@ ClaimedSteps Claims::write() {
       for (int64_t side : ArrayRef(step.of).take_front(2)) // queries and keys
         need(side);
   }
-  for (int64_t place = 0; place < count; ++place) {
+}
+
+/// Whether nobody can follow the bounds of a step, for `isLost` of those before it.
+bool Claims::losesBounds(int64_t place, const std::vector<bool> &isLost) const {
+  const ProgramStep &step = program.steps[place];
+  if (step.op == "end")
+    return llvm::any_of(llvm::seq<int64_t>(0, place), [&](int64_t at) {
+      return program.steps[at].repeat == step.repeat && isLost[at];
+    });
+  if (program.isPlainNorm(place))
+    return false;
+  return !obstacleAt(place).empty() ||
+         llvm::any_of(step.of, [&](int64_t of) { return isLost[of]; });
+}
+
+ClaimedSteps Claims::write() {
+  ClaimedSteps result;
+  findNeeded();
+  std::vector<bool> isLost(program.steps.size());
+  for (int64_t place = 0; place < static_cast<int64_t>(isLost.size()); ++place) {
     const ProgramStep &step = program.steps[place];
     if (isSpelledOtherwise(place))
-      result.anyObstacle = "a norm or a sum of streams is spelled in a way that lnx-certify does "
-                           "not look for (S6, S34)";
+      result.anyObstacle = obstacleAt(place);
     json::Object claim;
-    if (step.op == "step")
-      writeStep(step, claim);
-    else if (step.op == "repeat")
+    if (step.op == "repeat") {
       writeRepeat(step, claim);
-    else if (isNeeded[place] && step.op == "end") {
-      result.isOfDepth = true;
-    } else if (isNeeded[place]) {
-      result.isOfDepth |= step.op == "table";
-      std::string obstacle = isSpelledOtherwise(place) ? result.anyObstacle : obstacleAt(place);
-      result.obstacle = result.obstacle.empty() ? obstacle : result.obstacle;
-      writeValue(place, claim);
+    } else if (isNeeded[place] || step.op == "step") {
+      bool isBounded = step.op == "step" ? !isLost[step.of[1]] : !losesBounds(place, isLost);
+      isLost[place] = !isBounded && step.op != "step"; // a stream is r again
+      result.isOfDepth |= step.op == "table" || step.op == "end";
+      if (!isBounded && result.obstacle.empty() && !obstacleAt(place).empty())
+        result.obstacle = obstacleAt(place);
+      if (isBounded && step.op == "step")
+        writeStep(step, claim);
+      else if (isBounded && step.op != "end")
+        writeValue(place, claim);
     }
-    if (isAttention(place))
+    bool isScored = isAttention(place) && !isLost[step.of[0]] && !isLost[step.of[1]];
+    if (isScored)
       writeScores(place, claim);
     if (claim.empty())
       continue;
@@ -209,9 +248,6 @@ ClaimedSteps Claims::write() {
   }
   for (const Assumption &one : analysis.assumptions.all())
     result.isOfDepth |= !one.bound.isUniform() || (!one.path.empty() && llvm::isDigit(one.path[0]));
-  // Bounds that nobody can follow are not claimed; what is left has none.
-  if (!result.obstacle.empty())
-    result.json.clear();
   return result;
 }
 

@@ -153,11 +153,16 @@ bool ChainReader::readStep(StepOp op, Stretch &stretch) {
 }
 
 Value ChainReader::readSteps(Value value, Stretch &stretch) {
+  llvm::SmallDenseSet<Operation *> seen;
   for (;;) {
     value = streamOf(value);
     auto step = value.getDefiningOp<StepOp>();
     if (!step)
       break;
+    if (!seen.insert(step).second) { // x <- x is the step of what it starts from
+      stop("the predictor has no rule for a step that changes nothing", step.getResult());
+      return {};
+    }
     // Around the steps of a block there is one more, from the same stream to the same value.
     Value next = behindApply(step.getNext());
     if (next.getDefiningOp<StepOp>()) {

@@ -1,6 +1,7 @@
 // Certificates of what the verifier proves are accepted, and say the same numbers; what they leave
 // out is listed with a reason.
 #include "Certificates.h"
+#include "RandomSpecs.h"
 #include "frontend/Ast.h"
 
 #include <filesystem>
@@ -48,6 +49,19 @@ std::vector<std::string> modelsOf(const std::string &text) {
     if (at == 0 || text[at - 1] == '\n')
       names.push_back(text.substr(at + 6, text.find_first_of("( =", at + 6) - at - 6));
   return names;
+}
+
+/// The largest rms of a row.
+double rmsOf(const Array &array) {
+  int64_t width = array.shape.back();
+  double largest = 0;
+  for (int64_t at = 0; at < array.size(); at += width) {
+    double sum = 0;
+    for (int64_t i = 0; i < width; ++i)
+      sum += array.data[at + i] * array.data[at + i];
+    largest = std::max(largest, std::sqrt(sum / double(width)));
+  }
+  return largest;
 }
 
 const char *const blocks[] = {"pre_ln", "post_ln",    "peri_ln",  "no_ln",  "sandwich",  "deepnorm",
@@ -169,6 +183,19 @@ TEST(Certificate, OfATrajectory) {
   }
 }
 
+// Nothing happens, and that is certified.
+TEST(Certificate, OfStepsThatChangeNothing) {
+  std::string certificate =
+      certificateOf("def b(x, l, depth, heads) {\n  x <- x\n  return x\n}\n"
+                    "model m(depth = 2) = gpt2(block = b, depth = depth, width = 8, heads = 2)\n");
+  EXPECT_EQ(refusalOf(certificate), "");
+  const ::lnx::certify::Document document = read(certificate);
+  const ::lnx::certify::Conclusion *bound = conclusionOf(document, "forward.bound");
+  ASSERT_TRUE(bound && bound->factor && bound->number) << certificate;
+  EXPECT_EQ(*bound->factor, 1);
+  EXPECT_EQ(*bound->number, 0);
+}
+
 // What cannot be followed is said.
 TEST(Certificate, SaysWhatItLeavesOut) {
   const std::pair<std::string, std::string> cases[] = {
@@ -208,4 +235,37 @@ TEST(Certificate, OfRandomPromisesIsAccepted) {
     finite += conclusionOf(read(report->certificate), "forward.bound") != nullptr;
   }
   EXPECT_GT(finite, 60);
+}
+
+// Random steps: older streams, gates, experts, heads of all kinds. None is refused.
+// LNX_SOUNDNESS_CASES sets the number of specs.
+TEST(Certificate, OfRandomSpecsIsAcceptedOrSaysWhyNot) {
+  const char *wanted = std::getenv("LNX_SOUNDNESS_CASES");
+  int cases = wanted ? std::atoi(wanted) : 400, bounds = 0, rest = 0;
+  for (int index = 0; index < cases; ++index) {
+    SCOPED_TRACE("spec " + std::to_string(index));
+    Draw draw(5000 + index);
+    std::string text = spec(draw);
+    Verified verified(text);
+    OwningOpRef<ModuleOp> module = verified.at({});
+    ASSERT_TRUE(module) << verified.diagnostics.render() << text;
+    Environment environment = drawTokens(draw, 6);
+    drawWeights(draw, *module->getOps<ModelOp>().begin(), environment);
+    stable::VerifyOptions options;
+    options.certificate = true;
+    FailureOr<stable::Report> report = stable::verify(*module, options);
+    ASSERT_TRUE(succeeded(report));
+    EXPECT_EQ(refusalOf(report->certificate), "") << text << report->certificate;
+    ::lnx::certify::Document document = read(report->certificate);
+    const ::lnx::certify::Conclusion *bound = conclusionOf(document, "forward.bound");
+    FailureOr<Array> output = evaluateModel(*module->getOps<ModelOp>().begin(), environment);
+    ASSERT_TRUE(succeeded(output));
+    if (bound && bound->number && !bound->factor)
+      EXPECT_LE(rmsOf(*output), *bound->number * (1 + 1e-9)) << text;
+    bounds += bound != nullptr;
+    rest += !document.notCertified.empty();
+  }
+  std::printf("%d of %d random specs have a certified bound, %d leave something out\n", bounds,
+              cases, rest);
+  EXPECT_GT(bounds, cases / 2);
 }
