@@ -27,6 +27,10 @@ static std::map<int64_t, Degree> merged(const Value &x, const Value &y,
 
 double root(int64_t n) { return sqrtUp(static_cast<double>(n)); }
 
+bool isGain(const Value &x, const Step &step) {
+  return x.isFixed && !x.number && !step.shape.empty();
+}
+
 void setAll(Derived &x, const Size &size) { x.bounds.fill({size}); }
 
 Derived copied(const Value &x) {

@@ -18,6 +18,8 @@ Derived productOf(const Site &site, const Value &x, const Step &xStep, const Val
 /// 1 / y.
 Value inverseOf(const Value &y, const Step &step);
 void setAll(Derived &x, const Size &size);
+/// A parameter with features, or made of some: what may be the gain or the bias of a norm.
+bool isGain(const Value &x, const Step &step);
 /// sqrt(n), above.
 double root(int64_t n);
 Degree productOf(Degree x, Degree y);

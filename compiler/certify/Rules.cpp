@@ -12,10 +12,6 @@ static Derived limited(const Value &x, double low) {
   return result;
 }
 
-static bool isGain(const Value &x, const Step &step) {
-  return x.isFixed && !x.number && !step.shape.empty();
-}
-
 //===-- arithmetic -------------------------------------------------------------===//
 
 // What is added to a norm is its bias (S6).
@@ -63,25 +59,8 @@ static Derived mulRule(const Site &site) {
   return result;
 }
 
-/// The idiom of a norm (S16..S18), weights that add up to one (S25), or any other quotient.
+/// Weights that add up to one (S25), or any other quotient.
 static Derived divRule(const Site &site) {
-  if (std::optional<Norm> norm = matchNorm(site.document, site.place)) {
-    Derived result = functionOf(site.values[norm->input], /*isHomogeneous=*/true);
-    int64_t last = site.step().last();
-    double size = divUp(1, sqrtDown(norm->q));
-    double largest = mulUp(size, root(norm->isCentred ? last - 1 : last));
-    result.bounds[rms] = result.bounds[part] = {Size::constant(size)};
-    result.bounds[across] = result.bounds[peak] = {Size::constant(largest)};
-    if (site.block() != last)
-      result.bounds[part].clear();
-    result.low = -largest;
-    result.norm = Value::Norm::unit;
-    result.isOfDepth = false;
-    for (auto &[key, degree] : result.degrees)
-      degree = {0, 0, !degree.isPure()};
-    result.rule = norm->isCentred ? "S16" : "S17";
-    return result;
-  }
   const Step &below = site.stepOf(1);
   if (below.op == "sum" && below.of[0] == site.step().of[0] && site.of(0).low.isAtLeast(0)) {
     Derived result = limited(site.of(0), 0);
@@ -353,6 +332,8 @@ Derived derive(const Site &site) {
     if (step.of.size() != rule.operands)
       result.problem = "it has " + std::to_string(step.of.size()) + " operands, not " +
                        std::to_string(rule.operands);
+    else if (std::optional<Derived> norm = normOf(site))
+      return *norm;
     else
       result = rule.derive(site);
     // A stream behind a norm is r, and it is what the norm gives.

@@ -85,13 +85,8 @@ llvm::Expected<Size> choose(const Site &site, const std::string &what, const Siz
 
 /// rms of blocks of `block` features, from what is known of x.
 std::vector<Size> partsOf(const Value &x, const Step &step, int64_t block);
-/// v / sqrt(q mean(v v) + eps), as it is written in the program.
-struct Norm {
-  int64_t input = 0; ///< what is normalised, before it is centred
-  bool isCentred = false;
-  double q = 1;
-};
-std::optional<Norm> matchNorm(const Document &document, int64_t place);
+/// The bounds of v / sqrt(q mean(v v) + eps) and its multiples, where a step is that (S16..S18).
+std::optional<Derived> normOf(const Site &site);
 
 /// Bounds of a parameter from the axioms about it (S3), or from the optimizer (S73..S75).
 Derived parameterOf(const Site &site);

@@ -85,7 +85,10 @@ void Claims::need(int64_t first) {
       continue;
     isNeeded[place] = true;
     const ProgramStep &step = program.steps[place];
-    if (step.op != "step" && step.op != "repeat" && step.op != "end" && !program.isPlainNorm(place))
+    std::optional<Program::Norm> norm = program.normAt(place);
+    if (norm && norm->factor >= 0)
+      todo.push_back(norm->factor);
+    else if (!norm && step.op != "step" && step.op != "repeat" && step.op != "end")
       llvm::append_range(todo, step.of);
   }
 }
@@ -105,7 +108,7 @@ bool Claims::isFound(int64_t first) const {
   while (!todo.empty()) {
     int64_t place = todo.pop_back_val();
     const ProgramStep &step = program.steps[place];
-    if (program.isPlainNorm(place))
+    if (program.normAt(place))
       return true;
     bool isPassed = step.op == "mul" || step.op == "reshape" || step.op == "neg";
     for (int64_t of : step.op == "step" ? ArrayRef(step.of).drop_front() : ArrayRef(step.of))
@@ -209,8 +212,8 @@ bool Claims::losesBounds(int64_t place, const std::vector<bool> &isLost) const {
     return llvm::any_of(llvm::seq<int64_t>(0, place), [&](int64_t at) {
       return program.steps[at].repeat == step.repeat && isLost[at];
     });
-  if (program.isPlainNorm(place))
-    return false;
+  if (std::optional<Program::Norm> norm = program.normAt(place))
+    return norm->factor >= 0 && isLost[norm->factor];
   return !obstacleAt(place).empty() ||
          llvm::any_of(step.of, [&](int64_t of) { return isLost[of]; });
 }

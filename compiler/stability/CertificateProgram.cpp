@@ -1,6 +1,7 @@
 // CertificateProgram: operations are written by their names and attributes, whatever they are; only
 // the frame of the model is known here.
 #include "compiler/stability/CertificateProgram.h"
+#include "dialect/Idioms.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
@@ -220,10 +221,10 @@ Program stability::programOf(const Analysis &analysis) {
 
 std::string Program::ruleOf(int64_t place) const {
   const ProgramStep &step = steps[place];
-  if (isPlainNorm(place)) {
-    const ProgramStep &v = steps[step.of[0]];
-    bool isCentred =
-        v.op == "sub" && steps[v.of[1]].op == "mean" && steps[v.of[1]].of[0] == v.of[0];
+  if (std::optional<Norm> norm = normAt(place)) {
+    const ProgramStep &c = steps[norm->v];
+    bool isCentred = c.op == "sub" && steps[c.of[1]].op == "mean" &&
+                     isSameValue(steps[steps[c.of[1]].of[0]].value, steps[c.of[0]].value);
     return isCentred ? "S16" : "S17";
   }
   if (step.op == "div" && steps[step.of[1]].op == "sum" && steps[step.of[1]].of[0] == step.of[0])
@@ -235,24 +236,55 @@ std::string Program::ruleOf(int64_t place) const {
   return "";
 }
 
-bool Program::isPlainNorm(int64_t place) const {
-  auto withoutNumber = [&](int64_t at) {
-    const ProgramStep &sum = steps[at];
-    for (size_t i = 0; sum.op == "add" && i < 2; ++i)
-      if (steps[sum.of[i]].op == "constant")
-        return sum.of[1 - i];
-    return at;
-  };
-  const ProgramStep &quotient = steps[place];
-  if (quotient.op != "div")
-    return false;
-  const ProgramStep &root = steps[withoutNumber(quotient.of[1])];
-  if (root.op != "sqrt")
-    return false;
-  const ProgramStep &mean = steps[withoutNumber(root.of[0])];
-  if (mean.op != "mean" && mean.op != "sum")
-    return false;
-  const ProgramStep &square = steps[mean.of[0]];
-  return (square.op == "mul" && square.of[0] == quotient.of[0] && square.of[1] == quotient.of[0]) ||
-         (square.op == "pow" && square.of[0] == quotient.of[0]);
+static double exponentOf(const ProgramStep &step) {
+  if (step.op == "sqrt" || step.op == "rsqrt")
+    return step.op == "sqrt" ? 0.5 : -0.5;
+  Operation *op = step.value ? step.value.getDefiningOp() : nullptr;
+  auto exponent = op ? op->getAttrOfType<FloatAttr>("exponent") : FloatAttr();
+  return exponent ? exponent.getValueAsDouble() : 0;
+}
+
+/// The radicand that `above` is divided by the root of; -1 where there is none.
+int64_t Program::radicandOf(int64_t place, int64_t &above) const {
+  const ProgramStep &step = steps[place];
+  bool isQuotient = step.op == "div";
+  for (size_t i = 1; (isQuotient || step.op == "mul") && i < 2; --i) {
+    const ProgramStep &root = steps[isQuotient ? withoutNumber(step.of[i]) : step.of[i]];
+    above = step.of[1 - i];
+    if (exponentOf(root) == (isQuotient ? 0.5 : -0.5))
+      return withoutNumber(root.of[0]);
+    if (isQuotient)
+      break;
+  }
+  return -1;
+}
+
+int64_t Program::withoutNumber(int64_t place) const {
+  const ProgramStep &sum = steps[place];
+  for (size_t i = 0; sum.op == "add" && i < 2; ++i)
+    if (steps[sum.of[i]].op == "constant")
+      return sum.of[1 - i];
+  return place;
+}
+
+std::optional<Program::Norm> Program::normAt(int64_t place) const {
+  int64_t above = -1, radicand = radicandOf(place, above);
+  if (radicand < 0 || (steps[radicand].op != "mean" && steps[radicand].op != "sum"))
+    return std::nullopt;
+  const ProgramStep &square = steps[steps[radicand].of[0]], &product = steps[above];
+  bool isSquare =
+      (square.op == "mul" && isSameValue(steps[square.of[0]].value, steps[square.of[1]].value)) ||
+      exponentOf(square) == 2;
+  if (!isSquare)
+    return std::nullopt;
+  Norm norm{square.of[0], -1};
+  Value v = steps[norm.v].value;
+  if (isSameValue(product.value, v))
+    return norm;
+  for (size_t i = 0; product.op == "mul" && i < 2; ++i)
+    if (isSameValue(steps[product.of[i]].value, v)) {
+      norm.factor = product.of[1 - i];
+      return norm;
+    }
+  return std::nullopt;
 }

@@ -24,10 +24,17 @@ struct Program {
 
   /// Of a value that a step computes; behind uses of definitions.
   int64_t placeOf(Value value) const;
-  /// v / sqrt(mean(v v) + eps), as lnx-certify looks for it.
-  bool isPlainNorm(int64_t place) const;
+  /// v / sqrt(mean(v v) + eps), perhaps times a factor, as lnx-certify looks for it.
+  struct Norm {
+    int64_t v, factor; ///< places; -1 where there is no factor
+  };
+  std::optional<Norm> normAt(int64_t place) const;
   /// The claim that lnx-certify's rule for a step is named after; empty where it has none.
   std::string ruleOf(int64_t place) const;
+
+private:
+  int64_t withoutNumber(int64_t place) const;
+  int64_t radicandOf(int64_t place, int64_t &above) const;
 };
 
 Program programOf(const Analysis &analysis);

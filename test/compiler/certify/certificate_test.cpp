@@ -196,6 +196,26 @@ TEST(Certificate, OfStepsThatChangeNothing) {
   EXPECT_EQ(*bound->number, 0);
 }
 
+// Spellings of a norm that lnx-certify finds in the program (S6).
+TEST(Certificate, OfNormsInAnySimpleSpelling) {
+  for (const char *norm : {"g * c / sqrt(mean(c*c) + eps)", "g * (c / sqrt(mean(c^2) + eps))",
+                           "c * rsqrt(mean(c*c) + eps) * g", "c * (eps + mean(c*c))^(-1/2) * g",
+                           "(x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * g",
+                           "c / (mean(c*c)^(1/2) + eps) * g", "g * x / sqrt(sum(x*x))"}) {
+    SCOPED_TRACE(norm);
+    std::string text =
+        "def own(x, eps = 1e-5) {\n  param g : [dim(x)] ~ ones\n  c = x - mean(x)\n  return " +
+        std::string(norm) + "\n}\n" +
+        "model m(depth = 2) {\n  assume norm.gain <= 1.25\n  assume x0.rms <= 1\n"
+        "  return gpt2(block = peri_ln, norm = own, depth = depth, width = 8, heads = 2)\n}\n";
+    std::string certificate = certificateOf(text);
+    EXPECT_EQ(refusalOf(certificate), "") << certificate;
+    ::lnx::certify::Document document = read(certificate);
+    EXPECT_TRUE(conclusionOf(document, "forward.bound")) << certificate;
+    EXPECT_TRUE(conclusionOf(document, "backward.scale_invariance")) << certificate;
+  }
+}
+
 // What cannot be followed is said.
 TEST(Certificate, SaysWhatItLeavesOut) {
   const std::pair<std::string, std::string> cases[] = {
