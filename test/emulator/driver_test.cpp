@@ -160,6 +160,9 @@ TEST(Driver, UnwrittenMemoryReadsAsRubbish) {
     CUdeviceptr data = cuda.allocate(8);
     cuda.call("cuMemsetD32_v2", data, 7u, size_t(1));
     EXPECT_EQ(cuda.download(data, 2), (std::vector<uint32_t>{7, 0xcdcdcdcd}));
+    CUdeviceptr copy = cuda.allocate(8);
+    cuda.call("cuMemcpyDtoD_v2", copy, data, size_t(8));
+    EXPECT_EQ(cuda.download(copy, 2), (std::vector<uint32_t>{7, 0xcdcdcdcd}));
   });
 }
 
