@@ -40,6 +40,30 @@ void reportMissing(Warp &w, uint32_t missing) {
           "move it to where the whole warp passes, or make the branch before it uniform");
 }
 
+// The member mask that all lanes here name; reports what is wrong with it.
+bool readMemberMask(Warp &w, Slot slot, uint32_t &named) {
+  const uint32_t *members = w.narrow + size_t(slot) * LaneCount;
+  if (uint32_t undefined = w.narrowPoison[slot] & w.mask) {
+    w.fault(firstLane(undefined), "the member mask was never initialised", "define it");
+    return false;
+  }
+  named = members[firstLane(w.mask)];
+  for (unsigned l = 0; l < LaneCount; ++l)
+    if (w.mask >> l & 1 && members[l] != named) {
+      w.fault(static_cast<int>(l), "lanes name different member masks",
+              "use one mask for all lanes that meet here");
+      return false;
+    }
+  if (uint32_t strangers = w.mask & ~named) {
+    w.fault(firstLane(strangers),
+            "the member mask leaves out lanes " + laneList(strangers) +
+                ", which execute the instruction",
+            "name every lane that gets here");
+    return false;
+  }
+  return true;
+}
+
 } // namespace
 
 uint64_t Grid::nextRandom() { // xorshift64* (Vigna 2016)
@@ -81,25 +105,9 @@ bool Warp::converged(Slot memberMask) {
     active |= group.lanes;
     return true;
   });
-  const uint32_t *members = narrow + size_t(memberMask) * LaneCount;
-  if (uint32_t undefined = narrowPoison[memberMask] & mask) {
-    fault(firstLane(undefined), "the member mask was never initialised", "define it");
+  uint32_t named = 0;
+  if (!readMemberMask(*this, memberMask, named))
     return false;
-  }
-  uint32_t named = members[firstLane(mask)];
-  for (unsigned l = 0; l < LaneCount; ++l)
-    if (mask >> l & 1 && members[l] != named) {
-      fault(static_cast<int>(l), "lanes name different member masks",
-            "use one mask for all lanes that meet here");
-      return false;
-    }
-  if (uint32_t strangers = mask & ~named) {
-    fault(firstLane(strangers),
-          "the member mask leaves out lanes " + laneList(strangers) +
-              ", which execute the instruction",
-          "name every lane that gets here");
-    return false;
-  }
   uint32_t missing = named & ~mask;
   if (!missing)
     return true;

@@ -85,6 +85,19 @@ void giveResult(Cta &cta, const Barrier &b, uint32_t control) {
   }
 }
 
+// The warp's part of a reduction.
+bool addVotes(Warp &w, const Instruction &i, Barrier &b) {
+  if (uint32_t bad = w.predicatePoison[i.source[2]] & w.mask) {
+    w.fault(firstLane(bad), "the predicate of the reduction was never initialised", "define it");
+    return false;
+  }
+  uint32_t yes = (w.predicate[i.source[2]] ^ (i.control & RedInvert ? ~0u : 0)) & w.mask;
+  b.reduced += static_cast<uint32_t>(std::popcount(yes)) +
+               (i.control & RedAnd ? LaneCount - std::popcount(w.mask) : 0);
+  b.result[w.index] = i.destination;
+  return true;
+}
+
 void arrive(Warp &w, const Instruction &i) {
   if (!w.converged())
     return;
@@ -105,15 +118,8 @@ void arrive(Warp &w, const Instruction &i) {
   b.arrived += LaneCount;
   b.warps |= 1u << w.index;
   b.joined.join(w.clock);
-  if (i.control & RedAny) {
-    if (uint32_t bad = w.predicatePoison[i.source[2]] & w.mask)
-      return w.fault(firstLane(bad), "the predicate of the reduction was never initialised",
-                     "define it");
-    uint32_t yes = (w.predicate[i.source[2]] ^ (i.control & RedInvert ? ~0u : 0)) & w.mask;
-    b.reduced += static_cast<uint32_t>(std::popcount(yes)) +
-                 (i.control & RedAnd ? LaneCount - std::popcount(w.mask) : 0);
-    b.result[w.index] = i.destination;
-  }
+  if (i.control & RedAny && !addVotes(w, i, b))
+    return;
   w.counters().barriers += 1;
   w.madeProgress();
   if (i.control & Sleeps) {
