@@ -71,12 +71,12 @@ TEST(Shuffle, Modes) {
 
 // Lanes that come to a .sync instruction early wait there, wherever the code lies.
 TEST(Shuffle, EarlyLanesWait) {
-  EXPECT_EQ(
-      probe<uint32_t>("mov.b32 %t1, 0;\nbra BODY;\nLEAVE:\nshfl.sync.bfly.b32 $d, $a, 1, 31, -1;\n"
-                      "bra DONE;\nBODY:\nadd.u32 %t1, %t1, 1;\nsetp.lt.u32 %p1, %t1, $a;\n"
-                      "@%p1 bra BODY;\nbra LEAVE;\nDONE:\nbar.warp.sync -1;",
-                      lanes()),
-      each([](uint32_t l) { return l ^ 1; }));
+  EXPECT_EQ(probe<uint32_t>("mov.b32 %t1, 0;\nbra BODY;\nLEAVE:\n"
+                            "shfl.sync.bfly.b32 $d, $a, 1, 31, -1;\nbra DONE;\nBODY:\n"
+                            "add.u32 %t1, %t1, 1;\nsetp.ge.u32 %p1, %t1, $a;\n"
+                            "@%p1 bra LEAVE;\nbra BODY;\nDONE:\nbar.warp.sync -1;",
+                            lanes()),
+            each([](uint32_t l) { return l ^ 1; }));
   // Two halves that name themselves only.
   EXPECT_EQ(probe<uint32_t>("setp.lt.u32 %p1, $a, 16;\n@%p1 bra LOW;\n"
                             "shfl.sync.bfly.b32 $d, $a, 1, 31, 0xffff0000;\nbra DONE;\nLOW:\n"
