@@ -79,7 +79,7 @@ const ast::Decl *Elaborator::chooseModel() {
                         "' has no model");
     return last;
   }
-  if (const ast::Decl *named = findDecl(options.model, ast::DeclKind::Model))
+  if (const ast::Decl *named = findDecl(options.model, ast::DeclKind::Model, {}))
     return named;
   suggest(diagnostics.error("there is no model '" + options.model + "'"), options.model,
           modelNames());

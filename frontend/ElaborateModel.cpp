@@ -103,9 +103,9 @@ bool Elaborator::returnsModel(const ast::Body &body) const {
 const ast::Decl *Elaborator::modelCall(const ast::Expr &expr) const {
   const ast::Call *call = expr.as<ast::Call>();
   const std::string *callee = call ? call->callee->name() : nullptr;
-  if (!callee || findBinding(*callee) || findDecl(*callee, ast::DeclKind::Def))
+  if (!callee || findBinding(*callee) || findDecl(*callee, ast::DeclKind::Def, expr.location))
     return nullptr;
-  return findDecl(*callee, ast::DeclKind::Model);
+  return findDecl(*callee, ast::DeclKind::Model, expr.location);
 }
 
 /// Hands one argument to every block that declares it; false when none does.
@@ -164,7 +164,8 @@ void Elaborator::passRest(Frame &callee, std::vector<ModelArgument> args) {
 const ast::Sig *Elaborator::sigOf(const ast::Decl &decl) const {
   const ast::Decl *at = &decl;
   for (int steps = 0; at && !at->sig && steps < 64; ++steps)
-    at = findDecl(*at->value->as<ast::Call>()->callee->name(), ast::DeclKind::Model);
+    at = findDecl(*at->value->as<ast::Call>()->callee->name(), ast::DeclKind::Model,
+                  at->value->location);
   return at && at->sig ? &*at->sig : nullptr;
 }
 
@@ -193,7 +194,7 @@ Value Elaborator::callBase(const ast::Expr &expr, std::vector<ModelArgument> ove
                            bool withForwards) {
   const ast::Call &call = *expr.as<ast::Call>();
   const std::string &name = *call.callee->name();
-  const ast::Decl *base = findDecl(name, ast::DeclKind::Model);
+  const ast::Decl *base = findDecl(name, ast::DeclKind::Model, expr.location);
   if (!base) {
     Diagnostic &diagnostic = error(call.callee->location, "there is no model '" + name + "'");
     suggest(diagnostic, name, modelNames());

@@ -22,12 +22,13 @@ bool Elaborator::isPrelude(const Location &location) const {
          });
 }
 
-const ast::Decl *Elaborator::findDecl(std::string_view name, ast::DeclKind kind) const {
+const ast::Decl *Elaborator::findDecl(std::string_view name, ast::DeclKind kind,
+                                      const Location &at) const {
   const bool isModel = kind == ast::DeclKind::Model;
   const auto &users = isModel ? usersModels : usersDefs;
   const auto &ours = isModel ? preludeModels : preludeDefs;
   // The prelude means its own definitions, whatever the user's file calls the same.
-  if (!frame || !isPrelude(frame->decl->location))
+  if (!isPrelude(at))
     if (const auto it = users.find(name); it != users.end())
       return it->second;
   const auto it = ours.find(name);
@@ -64,7 +65,7 @@ Binding *Elaborator::findStream(const ast::Ident &name) {
 Value Elaborator::lookUp(const std::string &name, Location at) {
   if (const Binding *binding = findBinding(name))
     return binding->value;
-  if (const ast::Decl *decl = findDecl(name, ast::DeclKind::Def))
+  if (const ast::Decl *decl = findDecl(name, ast::DeclKind::Def, at))
     return Value(Function{name, decl, nullptr, nullptr}, at);
   if (const Builtin *builtin = findBuiltin(name))
     return Value(Function{name, nullptr, builtin, nullptr}, at);
@@ -82,7 +83,7 @@ Value Elaborator::unknownName(const std::string &name, Location at) {
     error(at, "'targets' is kept for the loss; a model sees 'tokens', 'positions' and 'source'");
     return {};
   }
-  if (findDecl(name, ast::DeclKind::Model)) {
+  if (findDecl(name, ast::DeclKind::Model, at)) {
     error(at,
           "'" + name + "' is a model; a model can only be given back: 'return " + name + "(...)'");
     return {};

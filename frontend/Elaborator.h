@@ -146,7 +146,7 @@ private:
   // Names (ElaborateNames.cpp)
   void collect(const ast::File &file, bool isUsers);
   bool isPrelude(const Location &location) const;
-  const ast::Decl *findDecl(std::string_view name, ast::DeclKind kind) const;
+  const ast::Decl *findDecl(std::string_view name, ast::DeclKind kind, const Location &at) const;
   const Binding *findBinding(std::string_view name) const;
   Binding *findStream(const ast::Ident &name);
   Value lookUp(const std::string &name, Location at);

@@ -267,6 +267,17 @@ TEST(ElaborateErrors, SettingNobodyTakes) {
             "help: did you mean 'depth'?\n");
 }
 
+// A setting is the user's: it sees the definitions of the user's file, also where a model of the
+// prelude takes it.
+TEST(ElaborateNames, SettingNamesADefOfTheFile) {
+  const std::string text =
+      "def wide(x, init = xavier(1)) = mlp(x, hidden = 2*dim(x), init = init)\n"
+      "def mine(x, l, depth, heads) = pre_ln(x, l, depth, heads, ff = wide)\n"
+      "model m = gpt2(depth = 2)\n";
+  EXPECT_EQ(messagesOf(text, {"", {{"ff", "wide"}}}), "");
+  EXPECT_EQ(messagesOf(text, {"", {{"block", "mine"}}}), "");
+}
+
 TEST(ElaborateErrors, SettingThatIsWrong) {
   EXPECT_EQ(messagesOf("model m = gpt2(block = peri_ln)\n", {"", {{"dt", "1/dpth"}}}),
             "--set dt:1:3: error: unknown name 'dpth'\n"
