@@ -105,11 +105,11 @@ void Elaborator::law(const ast::Stmt &stmt, const ast::Law &node) {
     suggest(error(node.name.location,
                   "unknown law '" + node.name.text + "'; laws are size, peak, slope and degree"),
             node.name.text, list(laws));
-  const mlir::Attribute bound = boundOf(node.bound);
-  if (bound)
+  const bool isEqual = node.bound.op == ast::CompareOp::Equal;
+  const char *relation = isEqual ? "=" : ast::spelling(node.bound.op);
+  if (const mlir::Attribute bound = boundOf(node.bound))
     ir::LawOp::create(builder, place(stmt.location), builder.getStringAttr(node.name.text),
-                      mlir::DictionaryAttr(), builder.getStringAttr(ast::spelling(node.bound.op)),
-                      bound);
+                      mlir::DictionaryAttr(), builder.getStringAttr(relation), bound);
 }
 
 void Elaborator::check(const ast::Stmt &stmt, const ast::Check &node) {

@@ -62,38 +62,9 @@ void Analysis::runApply(ApplyOp op) {
   for (auto [result, value] : llvm::zip_equal(op.getResults(), yield->getOperands())) {
     Abstract x = get(value);
     for (LawOp law : op.getBody().getOps<LawOp>())
-      applyLaw(law, x, result.getType());
+      applyLaw(law, op, x, result.getType());
     values[result] = std::move(x);
   }
-}
-
-void Analysis::applyLaw(LawOp law, Abstract &x, Type type) {
-  Attribute attribute = law.getBoundAttr();
-  auto number = dyn_cast_if_present<FloatAttr>(attribute);
-  if (!number || !std::isfinite(number.getValueAsDouble()) || number.getValueAsDouble() < 0)
-    return;
-  Bound bound = Bound::constant(number.getValueAsDouble());
-  bool isSize = law.getPath() == "size", isPeak = law.getPath() == "peak";
-  Bound before = isSize ? x.whole : x.peak;
-  bool isTighter = before.isTop() || !before.isConstant() || bound.b[0] < before.b.largest();
-  if ((!isSize && !isPeak) || !isTighter)
-    return;
-  if (!laws.count(law))
-    laws[law] = assumptions.addLaw(law);
-  x.whole = better(x.whole, bound);
-  if (isPeak) {
-    x.peak = bound;
-    x.part = better(x.part, bound);
-    x.across = better(x.across, bound);
-  } else {
-    x.peak = better(
-        x.peak, Series(std::sqrt(double(ShapedType::getNumElements(getFeatures(type))))) * bound);
-    x.part = partOf(x, type, lastOf(type));
-    x.partSize = lastOf(type);
-  }
-  x.grounds |= laws[law];
-  x.carriers.clear();
-  x.culprit = nullptr;
 }
 
 void Analysis::runStep(StepOp op) {

@@ -99,7 +99,13 @@ private:
   void runPrimitive(PrimitiveOpInterface op);
   bool runIdiom(Operation &op);
   Abstract scaled(Abstract x, const Normalisation &norm, Operation *place);
-  void applyLaw(LawOp law, Abstract &x, Type type);
+  // Laws (Laws.cpp).
+  void applyLaw(LawOp law, ApplyOp op, Abstract &x, Type type);
+  bool applySize(double bound, Abstract &x, Type type) const;
+  bool applyPeak(double bound, Abstract &x) const;
+  bool applyDegree(double degree, ApplyOp op, Abstract &x) const;
+  bool applySlope(double bound, ApplyOp op, Abstract &x, Type type) const;
+  Value inputOf(ApplyOp op) const;
   Abstract streamOf(Type type);
   void close();
   Abstract result(int chain, Type type);

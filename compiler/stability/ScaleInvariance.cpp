@@ -50,9 +50,10 @@ void stability::scaleInvariance(Subject &subject, std::vector<Verdict> &verdicts
   if (!isAny)
     return;
   verdict.word = isProved ? Word::proved : isRefuted ? Word::refuted : Word::unknown;
+  for (const std::string &text : subject.assumptions.textOf(subject.grounds(subject.declared)))
+    if (StringRef(text).starts_with("law degree"))
+      verdict.assumptions.push_back(text);
   if (isProved)
     verdict.details.push_back("up to eps/(2 sigma^2) of the output norms");
-  if (isRefuted)
-    verdict.fix = "put a norm around the update: x <- x + norm(f(norm(x)))";
   verdicts.push_back(std::move(verdict));
 }

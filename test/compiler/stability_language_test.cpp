@@ -172,6 +172,52 @@ TEST(StabilityLanguage, s7_laws) {
   EXPECT_EQ(word(without, "forward.growth"), "U") << print(without);
 }
 
+// s7: a degree in the input, where the equations give none; the report lists it.
+TEST(StabilityLanguage, s7_law_degree) {
+  auto text = [](const std::string &law) {
+    return "def l1(x) {\n" + law +
+           "  return exp(x)\n}\ndef b(x, l, depth, heads) {\n  x <- x + l1(mlp(x, bias = "
+           "0))\n  return x\n}\nmodel m(depth = 12) = gpt2(depth = depth, block = b)\n";
+  };
+  auto with = verify(text("  law degree = 0\n")), without = verify(text(""));
+  EXPECT_EQ(word(without, "backward.scale_invariance"), "U") << print(without);
+  EXPECT_EQ(word(with, "backward.scale_invariance"), "P") << print(with);
+  EXPECT_EQ(find(with, "backward.scale_invariance")->assumptions,
+            std::vector<std::string>{"law degree = 0 of 'l1'"});
+  EXPECT_EQ(with->laws, std::vector<std::string>{"law degree = 0 of 'l1'"});
+  EXPECT_EQ(word(verify(text("  law degree = 1\n")), "backward.scale_invariance"), "U");
+  EXPECT_EQ(word(verify(text("  law degree = 0.5\n")), "backward.scale_invariance"), "U");
+}
+
+// s7: a slope bounds a value by what it reads where a degree says that nothing gives nothing.
+TEST(StabilityLanguage, s7_law_slope) {
+  auto text = [](const std::string &law) {
+    return "def f(x) {\n" + law +
+           "  return x / mean(x)\n}\ndef b(x, l, depth, heads) {\n  x <- x + f(l2norm(x))\n"
+           "  return x\n}\nmodel m(depth = 12) {\n  assume x0.rms <= 1\n  return gpt2(depth = "
+           "depth, width = 64, heads = 2, block = b)\n}\n";
+  };
+  auto with = verify(text("  law slope <= 3\n  law degree = 1\n"));
+  ASSERT_TRUE(find(with, "forward.bound")->number) << print(with);
+  EXPECT_NEAR(*find(with, "forward.bound")->number, 1 + 12 * 3.0 / 8, 1e-6); // l2norm: 1/sqrt(64)
+  EXPECT_EQ(with->laws,
+            (std::vector<std::string>{"law slope <= 3 of 'f'", "law degree = 1 of 'f'"}));
+}
+
+// s7: of two inputs, or of a parameter, the laws do not say in what.
+TEST(StabilityLanguage, s7_laws_of_several_inputs) {
+  auto of = [](const std::string &call) {
+    return "def f(x, y) {\n  law degree = 0\n  law slope <= 1\n  return exp(x * y)\n}\n"
+           "def b(x, l, depth, heads) {\n  param w : [dim(x)] ~ ones\n  x <- x + " +
+           call +
+           "\n  return x\n}\nmodel m(depth = 12) {\n  assume x0.rms <= 1\n  return gpt2(depth = "
+           "depth, block = b)\n}\n";
+  };
+  for (const char *call : {"f(l2norm(x), l2norm(mlp(x)))", "f(mlp(x), w)"}) {
+    EXPECT_TRUE(verify(of(call))->laws.empty()) << call;
+  }
+}
+
 // s88: no PROVED survives a mutation that removes its reason.
 TEST(StabilityLanguage, s88_mutations) {
   auto grown = [](const std::string &body) {
