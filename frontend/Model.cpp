@@ -5,6 +5,7 @@
 #include "frontend/Elaborated.h"
 #include "frontend/Embed.h"
 #include "frontend/Printer.h"
+#include "frontend/Repair.h"
 #include "frontend/Report.h"
 #include "frontend/ReportJson.h"
 #include "frontend/Verify.h"
@@ -117,10 +118,15 @@ Result<Program> Model::compile() const {
 const Verdict *Report::find(const std::string &property) const {
   const Verdict *best = nullptr;
   for (const Verdict &verdict : verdicts)
-    if (isNamed(verdict.property, {property}) &&
+    if (ir::stability::isNamed(verdict.property, {property}) &&
         (!best || (best->word != "PROVED" && verdict.word == "PROVED")))
       best = &verdict;
   return best;
+}
+
+/// "m.lnx:3: the line as it should be"; empty where none is known.
+static std::string fixText(const std::optional<ir::stability::Fix> &fix) {
+  return fix ? fix->file + ":" + std::to_string(fix->line) + ": " + fix->after : std::string();
 }
 
 static Verdict plain(const ir::stability::Verdict &verdict) {
@@ -132,7 +138,7 @@ static Verdict plain(const ir::stability::Verdict &verdict) {
           verdict.number,
           verdict.assumptions,
           verdict.missing,
-          verdict.fix,
+          fixText(verdict.fix),
           verdict.claim};
 }
 
@@ -142,10 +148,10 @@ Result<Report> verify(const Model &model) {
     const auto &[file, options, name] = *model;
     const Elaborated here(*file, options, diagnostics);
     const Places places(*file);
-    const auto found =
-        here ? verify(*here.module, *file, options, places, diagnostics) : std::nullopt;
+    auto found = here ? verify(*here.module, *file, options, places, diagnostics) : std::nullopt;
     if (!found)
       return failure(diagnostics.render(), Exit::input);
+    repair(*found, *file, options, {});
     Report report;
     for (const ir::stability::Verdict &verdict : found->verdicts)
       report.verdicts.push_back(plain(verdict));

@@ -59,12 +59,51 @@ std::string indented(const std::string &text) {
   return out;
 }
 
+std::vector<std::string> linesOf(const std::string &text) {
+  std::vector<std::string> lines(1);
+  for (const char c : text)
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
+  return lines;
+}
+
+/// "- line" and "+ line" of what differs, without the indentation that all of it has.
+std::string changedLines(const std::string &before, const std::string &after) {
+  std::vector<std::pair<char, std::string>> lines;
+  std::vector<std::string> old = linesOf(before), changed = linesOf(after);
+  if (old.size() == changed.size()) {
+    for (size_t i = 0; i < old.size(); ++i)
+      if (old[i] != changed[i])
+        lines.insert(lines.end(), {{'-', old[i]}, {'+', changed[i]}});
+  } else {
+    while (!old.empty() &&
+           old.back() == changed.back()) { // new lines are put before one that stays
+      old.pop_back();
+      changed.pop_back();
+    }
+    for (const std::string &line : old)
+      lines.emplace_back('-', line);
+    for (const std::string &line : changed)
+      lines.emplace_back('+', line);
+  }
+  size_t indent = std::string::npos;
+  for (const auto &[sign, line] : lines)
+    indent = std::min(indent, std::min(line.find_first_not_of(" \t"), line.size()));
+  std::string out;
+  for (const auto &[sign, line] : lines)
+    out += fmt::format("          {} {}\n", sign, line.substr(indent));
+  return out;
+}
+
 class Page {
 public:
   Page(const ir::Report &report, const Places &places) : report(report), places(places) {}
 
   void head(bool isWhole);
   void block(const ir::Verdict &verdict);
+  void score();
   void hazards();
   void checks(const std::vector<std::string> &only = {});
   std::string take() { return std::move(out); }
@@ -75,6 +114,7 @@ private:
   void causes(const ir::Verdict &verdict);
   void addShared(const char *label, const std::string &text, const std::string &property);
   void profile(const std::vector<double> &profile);
+  void fix(const std::optional<ir::Fix> &fix, int64_t tried, const std::string &property);
   std::string growthText(const ir::Verdict &verdict) const;
 
   const ir::Report &report;
@@ -168,7 +208,44 @@ void Page::block(const ir::Verdict &verdict) {
     addField(out, "assumes", verdict.assumptions.empty() ? "nothing" : joined(verdict.assumptions));
   addShared("missing", joined(verdict.missing), verdict.property);
   causes(verdict);
-  addShared("fix", verdict.fix, verdict.property);
+  fix(verdict.fix, verdict.tried, verdict.property);
+}
+
+/// The change as lines that go and lines that come, and what it brings.
+void Page::fix(const std::optional<ir::Fix> &fix, int64_t tried, const std::string &property) {
+  if (!fix && tried > 0)
+    addField(out, "fix", fmt::format("no single change found among {} tried", tried));
+  if (!fix)
+    return;
+  std::vector<std::string> gives = {ir::spelling(fix->word).str()};
+  if (fix->number && std::isfinite(*fix->number))
+    gives.push_back(numberText(*fix->number));
+  if (!fix->growth.empty())
+    gives.push_back(fix->growth + " in depth");
+  if (!fix->lost.empty())
+    gives.push_back("but no longer " + joined(fix->lost, ", "));
+  const auto [first, isNew] = firstWith.try_emplace("fix" + fix->after, property);
+  addField(out, "fix",
+           fmt::format("{}:{}: gives {}{}", fix->file, fix->line, joined(gives),
+                       isNew ? "" : ", as for " + first->second));
+  if (isNew)
+    out += changedLines(fix->before, fix->after);
+}
+
+void Page::score() {
+  if (!report.score)
+    return;
+  const ir::Score &score = *report.score;
+  out += fmt::format("score                           {:.1f} of 100    basis=heuristic S110\n",
+                     score.total());
+  addField(out, "less",
+           fmt::format("growth {:.1f}, wellposed {:.1f}, gradient profile {:.1f}, update bound "
+                       "{:.1f}, rank {:.1f}, logits {:.1f}, precision {:.1f}",
+                       score.growth, score.wellPosed, score.profile, score.update, score.rank,
+                       score.logits, score.precision));
+  addField(out, "",
+           "orders candidates by which to train first; it is no proof and says nothing "
+           "about final quality");
 }
 
 void Page::hazards() {
@@ -179,7 +256,7 @@ void Page::hazards() {
 /// Those of other properties only where they do not hold: the exit code is theirs too.
 void Page::checks(const std::vector<std::string> &only) {
   for (const ir::CheckOutcome &check : report.checks) {
-    if (check.word == ir::Word::proved && !isNamed(check.property, only))
+    if (check.word == ir::Word::proved && !ir::isNamed(check.property, only))
       continue;
     const std::string place = check.where ? placeText(*check.where) + ": " : "";
     const std::string word = ir::spelling(check.word).str();
@@ -188,26 +265,22 @@ void Page::checks(const std::vector<std::string> &only) {
     if (check.word != ir::Word::proved && check.where)
       out += sourceExcerpt(places.find(*check.where));
     addField(out, "witness", check.witnessFile);
+    fix(check.fix, check.tried, "check " + check.text);
   }
 }
 } // namespace
-
-bool isNamed(const std::string &property, const std::vector<std::string> &names) {
-  const std::string last = property.substr(property.rfind('.') + 1);
-  return names.empty() || std::ranges::any_of(names, [&](const std::string &name) {
-           return name == property || name == last;
-         });
-}
 
 std::string reportText(const ir::Report &report, const Places &places,
                        const std::vector<std::string> &only) {
   Page page(report, places);
   page.head(only.empty());
   for (const ir::Verdict &verdict : report.verdicts)
-    if (isNamed(verdict.property, only))
+    if (ir::isNamed(verdict.property, only))
       page.block(verdict);
-  if (only.empty())
+  if (only.empty()) {
     page.hazards();
+    page.score();
+  }
   page.checks(only);
   return page.take();
 }
@@ -224,6 +297,26 @@ std::string verdictLines(const ir::Report &report) {
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';
   }
+  return out;
+}
+
+std::string fixLines(const ir::Report &report) {
+  std::vector<std::pair<const ir::Fix *, std::string>> fixes;
+  for (const ir::Verdict &verdict : report.verdicts) {
+    if (!verdict.fix)
+      continue;
+    const auto same = std::ranges::find_if(fixes, [&](const auto &entry) {
+      return entry.first->line == verdict.fix->line && entry.first->after == verdict.fix->after;
+    });
+    if (same == fixes.end())
+      fixes.emplace_back(&*verdict.fix, verdict.property);
+    else
+      same->second += ", " + verdict.property;
+  }
+  std::string out;
+  for (const auto &[fix, properties] : fixes)
+    out += fmt::format("fix          {}:{}: {}\n{}", fix->file, fix->line, properties,
+                       changedLines(fix->before, fix->after));
   return out;
 }
 

@@ -11,15 +11,15 @@
 
 namespace lnx {
 
-/// Whether one of `names` names `property`, with or without its group; no names stand for all.
-bool isNamed(const std::string &property, const std::vector<std::string> &names);
-
 /// The page; with `only`, the verdicts of those properties and no description of the model.
 std::string reportText(const mlir::lnx::stability::Report &report, const Places &places,
                        const std::vector<std::string> &only = {});
 
 /// A line a property, for the model card.
 std::string verdictLines(const mlir::lnx::stability::Report &report);
+
+/// For the model card: each change that would flip verdicts, with their properties.
+std::string fixLines(const mlir::lnx::stability::Report &report);
 
 /// The `check` statements with their outcome; those that do not hold with their line.
 std::string checkLines(const mlir::lnx::stability::Report &report, const Places &places);

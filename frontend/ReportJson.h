@@ -9,8 +9,10 @@
 
 namespace lnx {
 
-/// Ends with a line break. Only the properties named in `only`, or all where it is empty.
+/// Ends with a line break. Only the properties named in `only`, or all where it is empty. With what
+/// differs from `baseline`, unless that is null.
 std::string reportJson(const mlir::lnx::stability::Report &report,
-                       const std::vector<std::string> &only = {});
+                       const std::vector<std::string> &only = {},
+                       const mlir::lnx::stability::Report *baseline = nullptr);
 
 } // namespace lnx

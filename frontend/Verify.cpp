@@ -9,7 +9,7 @@ namespace lnx {
 std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const ast::File &file,
                                                    const ElaborateOptions &options,
                                                    const Places &places, Diagnostics &diagnostics,
-                                                   bool certificate) {
+                                                   mlir::lnx::stability::VerifyOptions wanted) {
   const mlir::ScopedDiagnosticHandler handler(
       module.getContext(), [&](mlir::Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error) {
@@ -20,10 +20,9 @@ std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const 
         }
         return mlir::success();
       });
+  wanted.atDepth = atOtherDepths(module, file, options);
   mlir::FailureOr<mlir::lnx::stability::Report> report =
-      mlir::lnx::stability::verify(module, {.atDepth = atOtherDepths(module, file, options),
-                                            .witnesses = true,
-                                            .certificate = certificate});
+      mlir::lnx::stability::verify(module, wanted);
   if (mlir::failed(report))
     return std::nullopt;
   return std::move(*report);

@@ -8,10 +8,11 @@
 
 namespace lnx {
 
-/// `module` is what `elaborate(file, options, ...)` gave. Nothing when an error was reported.
-std::optional<mlir::lnx::stability::Report> verify(mlir::ModuleOp module, const ast::File &file,
-                                                   const ElaborateOptions &options,
-                                                   const Places &places, Diagnostics &diagnostics,
-                                                   bool certificate = false);
+/// `module` is what `elaborate(file, options, ...)` gave; `wanted` is completed by other depths.
+/// Nothing when an error was reported.
+std::optional<mlir::lnx::stability::Report>
+verify(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &options,
+       const Places &places, Diagnostics &diagnostics,
+       mlir::lnx::stability::VerifyOptions wanted = {.witnesses = true});
 
 } // namespace lnx

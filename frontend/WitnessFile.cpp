@@ -79,10 +79,10 @@ std::optional<Error> writeWitnesses(ir::Report &report, const VerifyRequest &req
       writtenTo = name;
   };
   for (ir::Verdict &verdict : report.verdicts)
-    if (verdict.witness && isNamed(verdict.property, request.properties))
+    if (verdict.witness && ir::isNamed(verdict.property, request.properties))
       write(*verdict.witness, verdict.witnessFile);
   for (ir::CheckOutcome &check : report.checks)
-    if (check.witness && isNamed(check.property, request.properties))
+    if (check.witness && ir::isNamed(check.property, request.properties))
       write(*check.witness, check.witnessFile);
   return problem;
 }

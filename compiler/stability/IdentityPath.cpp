@@ -61,7 +61,5 @@ void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
                               : logs < 0 ? "prod |a_k| decays"
                                          : "prod |a_k| grows");
   }
-  if (verdict.word == Word::refuted)
-    verdict.fix = "move the norm from the sum to the update: x <- x + norm(f(x))";
   verdicts.push_back(std::move(verdict));
 }

@@ -156,8 +156,6 @@ Verdict mlir::lnx::stability::initVariance(const InitProfile &init) {
   v.details.push_back(
       formatv("spread of the rms over layers {0}", digits(init.own.varianceSpread)));
   addComparison(v, init, "q_N", q);
-  if (v.word != Word::predictedOk)
-    v.fix = "divide the output projections at init, or dt, by sqrt(2*depth)";
   addTolerance(v, init, "0.90..1.12", "0.85..1.18");
   return v;
 }
@@ -184,8 +182,6 @@ Verdict mlir::lnx::stability::backwardInitGradientProfile(const InitProfile &ini
   v.details.push_back(formatv("token-specific part at mid-depth against the last layer {0} (S88)",
                               digits(specific[specific.size() / 2])));
   addComparison(v, init, "|g_0|/|g_K|", ratios);
-  if (v.word != Word::predictedOk)
-    v.fix = "divide the output projections at init, or dt, by sqrt(2*depth)";
   addTolerance(v, init, "0.84..1.16", "0.77..1.26");
   return v;
 }
@@ -215,8 +211,6 @@ Verdict mlir::lnx::stability::initParameterGradientProfile(const InitProfile &in
     v.word = Word::unknown;
   v.profile = init.profile.weightOut;
   addComparison(v, init, "spread", spreads);
-  if (v.word != Word::predictedOk && !isDead)
-    v.fix = "divide the output projections at init, or dt, by sqrt(2*depth)";
   addTolerance(v, init, "0.80..1.28", "0.75..1.35");
   return v;
 }
@@ -248,7 +242,6 @@ Verdict mlir::lnx::stability::rankCollapse(const InitProfile &init) {
     break;
   case Growth::Kind::exponential:
     v.word = Word::predictedBad;
-    v.fix = "scale the skip by (2*depth)^(1/4) and V, O, W_1, W_2 by (8*depth)^(-1/4) (DeepNorm)";
     break;
   default:
     v.word = Word::unknown;

@@ -48,13 +48,12 @@ void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
     verdict.assumptions = subject.assumptions.textOf(grounds);
   } else if (isRefuted) {
     verdict.word = Word::refuted;
-    verdict.fix = "normalise queries and keys: attn(..., qk_norm = rmsnorm)";
   }
-  if (const InitPrediction &init = subject.init();
-      init.profile && init.profile->profile.logitStd > 0)
+  const InitPrediction *init = subject.options.details ? &subject.init() : nullptr;
+  if (init && init->profile && init->profile->profile.logitStd > 0)
     verdict.details.push_back("standard deviation of the scores at initialisation, between "
                               "unlike tokens: " +
-                              printNumber(init.profile->profile.logitStd));
+                              printNumber(init->profile->profile.logitStd));
   verdict.missing = subject.missing(analysis, carriers);
   if (!std::isfinite(largest) && carriers.empty())
     verdict.missing.push_back("assume x0.rms <= ...");

@@ -83,7 +83,7 @@ void stability::absorption(Subject &subject, std::vector<Verdict> &verdicts) {
   if (verdict.word == Word::predictedBad) {
     StepOp step = init.reading.steps[where];
     verdict.culprits.push_back({"this update is lost in a bf16 stream", step.getLoc()});
-    verdict.fix = "keep the stream in fp32";
+    verdict.details.push_back("a stream kept in fp32 loses nothing");
   }
   verdicts.push_back(std::move(verdict));
 }

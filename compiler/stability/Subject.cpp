@@ -142,6 +142,26 @@ std::optional<Carrier> Subject::carrier(const Analysis &analysis) const {
   return std::nullopt;
 }
 
+SmallVector<Value> Subject::carriers(const Analysis &analysis) const {
+  SmallVector<Value> all;
+  for (const Stack &stack : analysis.stacks)
+    for (const Equation &equation : stack.equations)
+      for (Value carrier : equation.next.carriers)
+        if (!llvm::is_contained(all, carrier))
+          all.push_back(carrier);
+  return all;
+}
+
+double Subject::totalStep() const {
+  double total = 0;
+  for (const Stack &stack : declared.stacks)
+    for (const Equation &equation : stack.equations)
+      for (const Branch &branch : equation.next.branches)
+        for (int64_t layer = 0; layer < stack.count; ++layer)
+          total += std::abs(branch.scale[layer]);
+  return total;
+}
+
 uint64_t Subject::grounds(const Analysis &analysis) const {
   uint64_t all = 0;
   for (const Stack &stack : analysis.stacks)
@@ -177,14 +197,10 @@ void Subject::addStart(Verdict &verdict, const Chain &chain) const {
 }
 
 void Subject::explain(Verdict &verdict, const Analysis &analysis) const {
-  SmallVector<Value> carriers;
   for (const Stack &stack : analysis.stacks)
     for (const Equation &equation : stack.equations) {
       const Abstract &next = equation.next;
       auto step = const_cast<Equation &>(equation).op;
-      for (Value carrier : next.carriers)
-        if (!llvm::is_contained(carriers, carrier))
-          carriers.push_back(carrier);
       if (!next.carriers.empty())
         verdict.culprits.push_back(
             {"this step of '" + step.getStream().str() + "' is as large as '" +
@@ -195,11 +211,5 @@ void Subject::explain(Verdict &verdict, const Analysis &analysis) const {
     }
   if (verdict.word != Word::refuted)
     verdict.assumptions = assumptions.textOf(grounds(analysis));
-  verdict.missing = missing(analysis, carriers);
-  // Where only the norms' own parameters carry the scale, a promise is less than one more norm.
-  auto isOfNorm = [](const std::string &line) {
-    return StringRef(line).starts_with("assume norm.");
-  };
-  if (!verdict.fix.empty() && !verdict.missing.empty() && llvm::all_of(verdict.missing, isOfNorm))
-    verdict.fix = llvm::join(verdict.missing, ", ");
+  verdict.missing = missing(analysis, carriers(analysis));
 }

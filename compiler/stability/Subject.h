@@ -53,6 +53,10 @@ public:
   void explain(Verdict &verdict, const Analysis &analysis) const;
   /// Adds the assumptions about the stream that a number starts from.
   void addStart(Verdict &verdict, const Chain &chain) const;
+  /// Undeclared parameters that some update is unbounded in.
+  llvm::SmallVector<Value> carriers(const Analysis &analysis) const;
+  /// Sum of |dt| over the updates of all layers.
+  double totalStep() const;
   /// "assume spectral(attn.o.W) <= ..." for undeclared parameters.
   std::vector<std::string> missing(const Analysis &analysis, llvm::ArrayRef<Value> carriers) const;
   uint64_t grounds(const Analysis &analysis) const;
@@ -70,7 +74,7 @@ private:
 };
 
 using Property = void(Subject &, std::vector<Verdict> &);
-#define PROPERTY(function) Property function;
+#define PROPERTY(function, names) Property function;
 #include "compiler/stability/Properties.def"
 
 /// U of S90 for the model as it is; absent where a step is not of the form it is about.

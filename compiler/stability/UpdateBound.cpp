@@ -107,8 +107,6 @@ static void judge(Subject &subject, const std::optional<Growth> &growth, Verdict
       auto step = const_cast<Equation &>(equation).op;
       verdict.culprits.push_back({"this step weighs its update too much", step.getLoc()});
     }
-  verdict.fix = "scale the stream, not the update: norm((2*depth)^(1/4)*x + f(x)), with gains "
-                "(8*depth)^(-1/4)";
 }
 
 static Verdict warmupOf(const std::optional<Growth> &growth, const Verdict &update) {

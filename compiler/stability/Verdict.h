@@ -25,6 +25,17 @@ struct Remark {
   std::optional<Location> where;
 };
 
+/// A change of the model's text, and what is said of the changed text (S109).
+struct Fix {
+  std::string file;
+  int64_t line = 1;          ///< the first line of `before`
+  std::string before, after; ///< whole lines, joined by line feeds
+  Word word = Word::unknown; ///< PROVED or PREDICTED_OK
+  std::optional<double> number;
+  std::string growth;
+  std::vector<std::string> lost; ///< properties that then hold no longer
+};
+
 struct Verdict {
   std::string property; ///< "forward.growth"
   Word word = Word::unknown;
@@ -40,7 +51,8 @@ struct Verdict {
   std::vector<std::string>
       missing;                  ///< assumptions that would help: "assume spectral(attn.o.W) <= ..."
   std::vector<Remark> culprits; ///< lines that cause it; the first is shown with a caret
-  std::string fix;              ///< the smallest single change that flips the verdict
+  std::optional<Fix> fix; ///< the cheapest single change that flips the verdict, where one is known
+  int64_t tried = 0;      ///< changes that were tried to find it
   std::vector<std::string> details; ///< one fact a line
   std::optional<Witness> witness;   ///< evaluated; with VerifyOptions::witnesses, of REFUTED only
   std::string witnessFile;          ///< where it was written; empty: nowhere

@@ -8,10 +8,39 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-static constexpr Property *properties[] = {
-#define PROPERTY(function) function,
+namespace {
+struct Entry {
+  Property *property;
+  StringRef names;
+};
+} // namespace
+
+static constexpr Entry properties[] = {
+#define PROPERTY(function, names) {function, names},
 #include "compiler/stability/Properties.def"
 };
+
+std::vector<std::string> stability::propertyNames() {
+  std::vector<std::string> all;
+  for (const Entry &entry : properties)
+    for (StringRef name : llvm::split(entry.names, ' '))
+      all.push_back(name.str());
+  return all;
+}
+
+bool stability::isNamed(StringRef property, ArrayRef<std::string> names) {
+  StringRef last = property.substr(property.rfind('.') + 1);
+  return names.empty() ||
+         llvm::any_of(names, [&](StringRef name) { return name == property || name == last; });
+}
+
+/// What the options ask for, and what the model's own checks do.
+static std::vector<std::string> wanted(ModelOp model, const VerifyOptions &options) {
+  std::vector<std::string> names = options.properties;
+  if (!names.empty())
+    model.walk([&](CheckOp op) { names.push_back(op.getPath().str()); });
+  return names;
+}
 
 static std::string textOf(CheckOp op) {
   std::string text = op.getPath().str();
@@ -119,6 +148,48 @@ static void refuteByWeights(Subject &subject, CheckOp op, CheckOutcome &outcome)
   outcome.reason += "; a witness has " + printNumber(outcome.witness->measured);
 }
 
+/// S110, from the verdicts.
+static Score rated(Subject &subject, const std::vector<Verdict> &verdicts) {
+  auto find = [&](StringRef property) {
+    auto found = llvm::find_if(verdicts, [&](const Verdict &v) { return v.property == property; });
+    return found == verdicts.end() ? nullptr : &*found;
+  };
+  auto classOf = [&](StringRef property) {
+    const Verdict *verdict = find(property);
+    return verdict ? Growth::parse(verdict->growth) : std::nullopt;
+  };
+  auto isProved = [&](StringRef property) {
+    const Verdict *verdict = find(property);
+    return verdict && verdict->word == Word::proved;
+  };
+  ScoreFacts facts;
+  facts.growth = subject.growth(Weights::bounded);
+  facts.steps = subject.totalStep();
+  facts.isWellPosed = isProved("forward.wellposed");
+  facts.profile = classOf("backward.init_gradient_profile");
+  facts.update = classOf("deepnorm.update_bound");
+  facts.rank = classOf("rank_collapse");
+  facts.areLogitsBounded = !find("attention.logit_bound") || isProved("attention.logit_bound");
+  facts.isInRange = isProved("precision.overflow");
+  return stability::scoreOf(facts);
+}
+
+/// All but verdicts.
+static Report begin(Subject &subject) {
+  Report report;
+  report.model = subject.model.getSymName().str();
+  report.depth = subject.declared.layers();
+  if (!subject.declared.chains.empty())
+    report.width = subject.declared.chains[subject.declared.outputChain()].width;
+  report.normalForm = printNormalForm(subject.declared);
+  for (const Assumption &assumption : subject.assumptions.all())
+    report.assumptions.push_back(assumption.text);
+  for (Value carrier : subject.carriers(subject.declared))
+    report.carriers.push_back(pathOf(carrier.getDefiningOp<ParamOp>()));
+  report.laws = subject.assumptions.lawsOf(subject.grounds(subject.declared));
+  return report;
+}
+
 FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options) {
   auto models = spec.getOps<ModelOp>();
   if (models.empty())
@@ -128,24 +199,23 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
   if (failed(assumptions))
     return failure();
   Subject subject(model, *assumptions, options);
-  Report report;
-  report.model = model.getSymName().str();
-  report.depth = subject.declared.layers();
-  if (!subject.declared.chains.empty())
-    report.width = subject.declared.chains[subject.declared.outputChain()].width;
-  report.normalForm = printNormalForm(subject.declared);
-  for (const Assumption &assumption : assumptions->all())
-    report.assumptions.push_back(assumption.text);
-  for (Property *property : properties)
-    property(subject, report.verdicts);
+  Report report = begin(subject);
+  std::vector<std::string> names = wanted(model, options);
+  for (const Entry &entry : properties)
+    if (llvm::any_of(llvm::split(entry.names, ' '),
+                     [&](StringRef name) { return isNamed(name, names); }))
+      entry.property(subject, report.verdicts);
+  llvm::erase_if(report.verdicts,
+                 [&](const Verdict &verdict) { return !isNamed(verdict.property, names); });
   if (options.witnesses)
     for (Verdict &verdict : report.verdicts)
       addWitness(subject, verdict);
   if (options.certificate)
     report.certificate = printCertificate(subject, report.verdicts);
-  report.hazards = initHazards(subject.init());
-  uint64_t all = subject.grounds(subject.declared);
-  report.laws = assumptions->lawsOf(all);
+  if (names.empty()) {
+    report.hazards = initHazards(subject.init());
+    report.score = rated(subject, report.verdicts);
+  }
   model.walk([&](CheckOp op) {
     report.checks.push_back(outcomeOf(op, report.verdicts));
     if (options.witnesses)

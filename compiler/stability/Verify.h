@@ -3,6 +3,7 @@
 #ifndef LNX_COMPILER_STABILITY_VERIFY_H
 #define LNX_COMPILER_STABILITY_VERIFY_H
 
+#include "compiler/stability/Score.h"
 #include "compiler/stability/Verdict.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -16,12 +17,22 @@ namespace mlir::lnx::stability {
 struct VerifyOptions {
   /// The same model at another depth, for growth classes; may be null, or give null for a depth
   /// that the model cannot have. Then classes come from the tables of this depth alone.
-  std::function<OwningOpRef<ModuleOp>(int64_t depth)> atDepth;
+  std::function<OwningOpRef<ModuleOp>(int64_t depth)> atDepth = {};
   /// Finds a witness for every REFUTED and evaluates it; without one the verdict is UNKNOWN.
   bool witnesses = false;
   /// Writes down how each PROVED was derived, for lnx-certify.
   bool certificate = false;
+  /// Only these and those of the model's checks, by their whole names or what stands behind the
+  /// dot; empty: all. The prediction at initialisation and the hazards are made where needed.
+  std::vector<std::string> properties = {};
+  /// Adds facts beside a verdict that take longer than the verdict itself.
+  bool details = true;
 };
+
+/// All names that `properties` can have, in the order of the report.
+std::vector<std::string> propertyNames();
+/// Whether one of `names` names `property`, with or without its group; no names stand for all.
+bool isNamed(llvm::StringRef property, llvm::ArrayRef<std::string> names);
 
 /// One `check` of the model and its outcome.
 struct CheckOutcome {
@@ -32,6 +43,8 @@ struct CheckOutcome {
   std::optional<Location> where;
   std::optional<Witness> witness; ///< of a REFUTED that is about the check's own number
   std::string witnessFile;        ///< as in Verdict
+  std::optional<Fix> fix;         ///< as in Verdict
+  int64_t tried = 0;
 };
 
 struct Report {
@@ -42,8 +55,11 @@ struct Report {
       normalForm; ///< "layers 1..12: x <- x + 0.1*norm(f(norm(x)))", a line a step
   std::vector<std::string> assumptions; ///< all of the model, as the user wrote them
   std::vector<std::string> laws;        ///< laws a verdict relied on
-  std::vector<Verdict> verdicts;        ///< in the order of Properties.def
-  std::vector<Remark> hazards;
+  /// Undeclared parameters that some update is unbounded in, by their paths.
+  std::vector<std::string> carriers;
+  std::optional<Score> score;    ///< where all properties are asked for
+  std::vector<Verdict> verdicts; ///< in the order of Properties.def
+  std::vector<Remark> hazards;   ///< where all properties are asked for
   std::vector<CheckOutcome> checks;
   std::string certificate; ///< with VerifyOptions::certificate, the text of its file
 };

@@ -12,25 +12,19 @@ void stability::wellPosed(Subject &subject, std::vector<Verdict> &verdicts) {
   verdict.property = "forward.wellposed";
   verdict.claim = "S71";
   verdict.formula = "carriers of every update are declared bounded";
-  SmallVector<Value> carriers;
+  SmallVector<Value> carriers = subject.carriers(analysis);
   bool isOpaque = false;
   for (const Stack &stack : analysis.stacks)
-    for (const Equation &equation : stack.equations) {
-      for (Value carrier : equation.next.carriers)
-        if (!llvm::is_contained(carriers, carrier))
-          carriers.push_back(carrier);
+    for (const Equation &equation : stack.equations)
       isOpaque |= equation.next.carriers.empty() && equation.next.whole.isTop();
-    }
   std::vector<std::string> names;
   for (Value carrier : carriers)
     names.push_back(pathOf(carrier.getDefiningOp<ParamOp>()));
   verdict.details.push_back("undeclared carriers: {" + llvm::join(names, ", ") + "}");
   if (carriers.empty() && !isOpaque)
     verdict.word = Word::proved;
-  else if (subject.carrier(analysis)) {
+  else if (subject.carrier(analysis))
     verdict.word = Word::refuted;
-    verdict.fix = "put a norm around every update, as in x <- x + norm(f(norm(x)))";
-  }
   subject.explain(verdict, analysis);
   verdicts.push_back(std::move(verdict));
 }

@@ -5,6 +5,7 @@
 #include "frontend/VerifyFile.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace lnx::tool {
 namespace {
@@ -27,7 +28,15 @@ Exit runVerify(VerifyCommand &command) {
   command.request.path = command.model.path;
   command.request.witnesses = true;
   command.request.settings = std::move(*settings);
+  bool isShown = false;
+  if (::isatty(STDERR_FILENO))
+    command.request.progress = [&isShown](const std::string &text) {
+      say(stderr, "\r" + text + "\033[K");
+      isShown = true;
+    };
   const Result<Verified> verified = verifyFile(command.request);
+  if (isShown)
+    say(stderr, "\r\033[K");
   if (!verified)
     return fail(verified.error());
   say(stdout, verified->report);
@@ -54,6 +63,10 @@ void addVerify(CLI::App &app, Action &action) {
       ->add_option("--property", command->request.properties,
                    "only this property, such as forward.bound; may be given again")
       ->allow_extra_args(false);
+  verify
+      ->add_option("--baseline", command->request.baseline,
+                   "say what differs from this .lnx file's model, or from FILE:MODEL")
+      ->type_name("FILE");
   verify->add_flag("--json", command->request.json, "the report as JSON");
   verify
       ->add_option("--certificate", command->request.certificate,
@@ -68,6 +81,7 @@ void addVerify(CLI::App &app, Action &action) {
       ->excludes("--model")
       ->excludes("--set")
       ->excludes("--property")
+      ->excludes("--baseline")
       ->excludes("--json");
   verify->footer("For each REFUTED property, weights and an input that violate it are written to\n"
                  "MODEL.PROPERTY.witness.json in the current directory.\n"

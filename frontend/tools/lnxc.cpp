@@ -8,6 +8,7 @@
 #include "frontend/Elaborate.h"
 #include "frontend/Parser.h"
 #include "frontend/Printer.h"
+#include "frontend/Repair.h"
 #include "frontend/Report.h"
 #include "frontend/Verify.h"
 #include "lnx/result.h"
@@ -135,20 +136,27 @@ bool hasClaims(mlir::ModuleOp module) {
 Exit checkClaims(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &options) {
   Diagnostics diagnostics;
   const Places places(file);
-  const auto report = verify(module, file, options, places, diagnostics);
+  auto report = verify(module, file, options, places, diagnostics);
   if (!report)
     return say(Exit::input, diagnostics.render());
   const Exit exit = exitOf(*report);
-  return exit == Exit::done ? exit : say(exit, checkLines(*report, places));
+  if (exit == Exit::done)
+    return exit;
+  std::vector<std::string> asked;
+  for (const auto &check : report->checks)
+    asked.push_back(check.property);
+  repair(*report, file, options, asked);
+  return say(exit, checkLines(*report, places));
 }
 
 Exit printCard(mlir::ModuleOp module, const ast::File &file, const ElaborateOptions &elaborated,
                const ir::CompileOptions &options) {
   Diagnostics diagnostics;
   const Places places(file);
-  const auto report = verify(module, file, elaborated, places, diagnostics);
+  auto report = verify(module, file, elaborated, places, diagnostics);
   if (!report)
     return say(Exit::input, diagnostics.render());
+  repair(*report, file, elaborated, {});
   mlir::OwningOpRef<mlir::ModuleOp> loops = module.clone();
   // A model that cannot be compiled, such as one of two inputs, has a card without its memory.
   mlir::ScopedDiagnosticHandler silent(module.getContext(),
@@ -156,7 +164,7 @@ Exit printCard(mlir::ModuleOp module, const ast::File &file, const ElaborateOpti
   if (mlir::failed(ir::lowerTo(*loops, ir::Level::loops, options)))
     loops = nullptr;
   llvm::outs() << tool::modelCard(file, module, loops ? *loops : mlir::ModuleOp())
-               << verdictLines(*report) << checkLines(*report, places);
+               << verdictLines(*report) << fixLines(*report) << checkLines(*report, places);
   return exitOf(*report);
 }
 

@@ -91,18 +91,27 @@ TEST_F(ReportTest, ACulpritIsShownOnceWithItsCaret) {
   report.verdicts[1].culprits[0].text = "other";
   report.verdicts[1].missing = {"assume spectral(attn.o.W) <= ..., assume max(attn.o.b) <= ..."};
   report.verdicts[2].missing = report.verdicts[1].missing;
-  report.verdicts[2].fix = "short";
+  report.verdicts[1].fix =
+      ir::Fix{"m.lnx", 2, "  x", "  n(x)", ir::Word::proved, std::nullopt, "", {"init.variance"}};
+  report.verdicts[2].fix = report.verdicts[1].fix;
+  report.verdicts[2].fix->lost.clear();
+  report.verdicts[2].fix->number = 2;
+  report.verdicts[0].tried = 37;
   EXPECT_EQ(page(), "forward.growth                  UNKNOWN        basis=worst_case\n"
                     "  because   m.lnx:2:3: attn.o.W has no bound\n"
                     "          x <- x + attn(layernorm(x), heads)\n"
                     "          ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+                    "  fix       no single change found among 37 tried\n"
                     "forward.bound                   UNKNOWN        basis=worst_case\n"
                     "  missing   assume spectral(attn.o.W) <= ..., assume max(attn.o.b) <= ...\n"
                     "  because   m.lnx:2:3: other\n"
+                    "  fix       m.lnx:2: gives PROVED, but no longer init.variance\n"
+                    "          - x\n"
+                    "          + n(x)\n"
                     "depth.limit                     UNKNOWN        basis=worst_case\n"
                     "  missing   as for forward.bound\n"
                     "  because   as for forward.growth\n"
-                    "  fix       short\n");
+                    "  fix       m.lnx:2: gives PROVED, 2, as for forward.bound\n");
 }
 
 TEST_F(ReportTest, PlacesWithoutTextAreStillNamed) {
@@ -123,11 +132,11 @@ TEST_F(ReportTest, LongListsStayOnThePage) {
   ir::Verdict &verdict = add("forward.bound", ir::Word::unknown);
   for (int i = 0; i < 40; ++i)
     verdict.missing.push_back("assume max(w) <= " + std::to_string(i));
-  verdict.fix = std::string(300, 'x') + " y";
+  verdict.formula = std::string(300, 'x') + " y";
   std::istringstream lines(page());
   size_t longest = 0, count = 0;
   for (std::string line; std::getline(lines, line); ++count)
-    if (!line.starts_with("  fix"))
+    if (!line.starts_with("  formula"))
       longest = std::max(longest, line.size());
   EXPECT_LE(longest, 112u);
   EXPECT_GT(count, 9u);
@@ -155,9 +164,9 @@ TEST_F(ReportTest, OnlyTheNamedPropertiesAreShown) {
                              "  assumes   nothing\n");
   report.checks[0].word = ir::Word::unknown;
   EXPECT_NE(page({"bound"}).find("check growth <= linear: UNKNOWN\n"), std::string::npos);
-  EXPECT_TRUE(isNamed("needs_warmup", {"needs_warmup"}));
-  EXPECT_TRUE(isNamed("forward.bound", {}));
-  EXPECT_FALSE(isNamed("forward.bound", {"forward", "ound"}));
+  EXPECT_TRUE(ir::isNamed("needs_warmup", {"needs_warmup"}));
+  EXPECT_TRUE(ir::isNamed("forward.bound", {}));
+  EXPECT_FALSE(ir::isNamed("forward.bound", {"forward", "ound"}));
 }
 
 TEST_F(ReportTest, ChecksThatDoNotHoldShowTheirLine) {

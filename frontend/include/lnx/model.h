@@ -92,7 +92,7 @@ struct Verdict {
   std::optional<double> number;         ///< the bound at this depth, rounded upward
   std::vector<std::string> assumptions; ///< it rests on, as the model states them
   std::vector<std::string> missing;     ///< assumptions that would help
-  std::string fix;                      ///< the smallest change that flips it
+  std::string fix;                      ///< the cheapest change of its file that flips it
   std::string claim;                    ///< of docs/stability.md
 };
 

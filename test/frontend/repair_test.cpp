@@ -1,0 +1,376 @@
+// Repair: the change it finds is the one the equations ask for, and applied as text it gives what
+// it says (claim S109).
+#include "frontend/Elaborated.h"
+#include "frontend/Repair.h"
+#include "frontend/Report.h"
+#include "frontend/Verify.h"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <map>
+#include <regex>
+#include <sstream>
+
+using namespace lnx;
+namespace ir = mlir::lnx::stability;
+
+namespace {
+/// A file's report with its fixes.
+struct Repaired {
+  std::string text;
+  ast::FilePtr file;
+  ir::Report report;
+  std::string page;
+
+  Repaired(const std::string &text, const std::string &model = "",
+           const std::vector<std::string> &only = {}, bool isRepaired = true)
+      : text(text) {
+    Diagnostics diagnostics;
+    file = parse(std::make_shared<const Source>("m.lnx", text), diagnostics);
+    if (!file) {
+      ADD_FAILURE() << diagnostics.render();
+      return;
+    }
+    const ElaborateOptions options{model, {}};
+    Elaborated here(*file, options, diagnostics);
+    const Places places(*file);
+    auto found = here ? verify(*here.module, *file, options, places, diagnostics,
+                               {.properties = only, .details = false})
+                      : std::nullopt;
+    if (!found) {
+      ADD_FAILURE() << diagnostics.render() << "\n" << text;
+      return;
+    }
+    report = *found;
+    if (isRepaired)
+      repair(report, *file, options, only);
+    page = reportText(report, places, only);
+    // Locations do not outlive the context.
+    for (ir::Verdict &verdict : report.verdicts)
+      verdict.culprits.clear();
+    for (ir::CheckOutcome &check : report.checks)
+      check.where.reset();
+    report.hazards.clear();
+  }
+
+  const ir::Verdict &on(const std::string &property) const {
+    static const ir::Verdict none;
+    for (const ir::Verdict &verdict : report.verdicts)
+      if (verdict.property == property)
+        return verdict;
+    ADD_FAILURE() << "no verdict on " << property;
+    return none;
+  }
+  /// "line: after", or how many changes were tried.
+  std::string fix(const std::string &property) const {
+    const ir::Verdict &verdict = on(property);
+    return verdict.fix ? std::to_string(verdict.fix->line) + ": " + verdict.fix->after
+                       : "none of " + std::to_string(verdict.tried);
+  }
+};
+
+/// What somebody does who follows the fix: puts some lines in the place of others.
+std::string followed(const std::string &text, const ir::Fix &fix) {
+  size_t begin = 0;
+  for (int64_t line = 1; line < fix.line; ++line)
+    begin = text.find('\n', begin) + 1;
+  EXPECT_EQ(text.substr(begin, fix.before.size()), fix.before);
+  return text.substr(0, begin) + fix.after + text.substr(begin + fix.before.size());
+}
+
+std::string read(const std::string &path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// Follows every fix of a report and verifies again, each text once; gives how many fixes there
+/// are.
+int expectThatFixesHold(const Repaired &before, const std::string &model) {
+  std::map<std::string, std::vector<std::string>> texts; // properties to verify
+  for (const ir::Verdict &verdict : before.report.verdicts)
+    if (verdict.fix)
+      texts[followed(before.text, *verdict.fix)].push_back(verdict.property);
+  for (const ir::CheckOutcome &check : before.report.checks)
+    if (check.fix)
+      texts[followed(before.text, *check.fix)].push_back(check.property);
+  std::map<std::string, Repaired> after;
+  for (const auto &[text, properties] : texts)
+    after.try_emplace(text, text, model, properties, /*isRepaired=*/false);
+  int count = 0;
+  for (const ir::Verdict &verdict : before.report.verdicts) {
+    if (!verdict.fix)
+      continue;
+    ++count;
+    const ir::Report &then = after.at(followed(before.text, *verdict.fix)).report;
+    EXPECT_TRUE(std::ranges::any_of(then.verdicts,
+                                    [&](const ir::Verdict &other) {
+                                      return other.property == verdict.property &&
+                                             other.word == verdict.fix->word &&
+                                             other.number == verdict.fix->number &&
+                                             other.growth == verdict.fix->growth;
+                                    }))
+        << model << " " << verdict.property << "\n"
+        << verdict.fix->after;
+  }
+  for (const ir::CheckOutcome &check : before.report.checks) {
+    if (!check.fix)
+      continue;
+    ++count;
+    for (const ir::CheckOutcome &other : after.at(followed(before.text, *check.fix)).report.checks)
+      EXPECT_TRUE(other.text != check.text || other.word == ir::Word::proved) << check.text;
+  }
+  return count;
+}
+
+const std::string promises = "  assume norm.gain <= 1.5\n  assume norm.bias.rms <= 0.2\n"
+                             "  assume x0.rms <= 1\n";
+std::string modelOf(const std::string &arguments, const std::string &more = promises) {
+  return "model m(depth = 12) {\n" + more + "  return gpt2(depth = depth, " + arguments + ")\n}\n";
+}
+std::string blockOf(const std::string &steps) {
+  return "def own(x, l, depth, heads) {\n" + steps + "  return x\n}\n";
+}
+} // namespace
+
+// The block of the prelude is the only thing the user's file says: another block.
+TEST(Repair, AnotherBlockOfTheSameSignature) {
+  const Repaired r(modelOf("block = pre_ln"));
+  EXPECT_EQ(r.fix("forward.growth"), "5:   return gpt2(depth = depth, block = peri_ln)");
+  EXPECT_EQ(r.on("forward.growth").fix->growth, "linear");
+  EXPECT_EQ(r.on("forward.bound").fix->number, r.on("forward.bound").fix->number);
+  EXPECT_EQ(r.fix("forward.wellposed"), r.fix("forward.growth"));
+  EXPECT_EQ(r.fix("backward.scale_invariance"), r.fix("forward.growth"));
+}
+
+// What only the old block takes goes with it.
+TEST(Repair, AnotherBlockWithoutTheArgumentsOfTheOld) {
+  EXPECT_EQ(Repaired(modelOf("block = layerscale, lam0 = 0.2, vocab = 300"), "", {"growth"})
+                .fix("forward.growth"),
+            "5:   return gpt2(depth = depth, block = peri_ln, vocab = 300)");
+  EXPECT_EQ(Repaired("def own(x, l, depth, heads) = rezero(x, l, depth, heads, ff = glu)\n" +
+                         modelOf("block = own"),
+                     "", {"growth"})
+                .fix("forward.growth"),
+            "6:   return gpt2(depth = depth, block = peri_ln)");
+}
+
+// Every update of a block at once, by the norm that the block uses.
+TEST(Repair, ANormAroundEveryUpdate) {
+  const Repaired r(blockOf("  x <- x + 0.1 * attn(rmsnorm(x), heads)\n"
+                           "  x <- x + 0.1 * mlp(rmsnorm(x)) # the second\n") +
+                       modelOf("block = own"),
+                   "", {"forward.wellposed", "forward.growth"});
+  EXPECT_EQ(r.fix("forward.wellposed"), "2:   x <- x + 0.1 * rmsnorm(attn(rmsnorm(x), heads))\n"
+                                        "  x <- x + 0.1 * rmsnorm(mlp(rmsnorm(x))) # the second");
+  EXPECT_EQ(r.fix("forward.growth"), r.fix("forward.wellposed"));
+}
+
+// An update that is normalised already stays as it is.
+TEST(Repair, OnlyWhatLacksTheNorm) {
+  const Repaired r(blockOf("  x <- x + layernorm(attn(x, heads))\n  x <- x + mlp(x)\n") +
+                       modelOf("block = own"),
+                   "", {"forward.growth"});
+  EXPECT_EQ(r.fix("forward.growth"), "3:   x <- x + layernorm(mlp(x))");
+}
+
+// Section 9.1: the number on the wrong operand, as an equation.
+TEST(Repair, S109TheWrongOperand) {
+  const Repaired r(
+      blockOf(
+          "  w = xavier((8*depth)^(-1/4))\n"
+          "  x <- layernorm(x + (2*depth)^(1/4)*attn(x, heads, init = xavier(1), value_init = w, "
+          "out_init = w))\n"
+          "  x <- layernorm(x + (2*depth)^(1/4)*mlp(x, init = w))\n") +
+          "model m(depth = 100) = gpt2(depth = depth, block = own)\n",
+      "", {"update_bound", "needs_warmup"});
+  const std::string after =
+      "3:   x <- layernorm((2*depth)^(1/4)*x + attn(x, heads, init = xavier(1), value_init = w, "
+      "out_init = w))\n  x <- layernorm((2*depth)^(1/4)*x + mlp(x, init = w))";
+  EXPECT_EQ(r.fix("deepnorm.update_bound"), after);
+  EXPECT_EQ(r.fix("needs_warmup"), after);
+  const ir::Verdict &verdict = r.on("deepnorm.update_bound");
+  EXPECT_NEAR(*verdict.number, 200, 1e-9);
+  EXPECT_NEAR(*verdict.fix->number, 1, 1e-9);
+  EXPECT_EQ(verdict.fix->growth, "bounded");
+  EXPECT_NE(r.page.find("  fix       m.lnx:3: gives PROVED, 1, bounded in depth\n"
+                        "          - x <- layernorm(x + (2*depth)^(1/4)*attn("),
+            std::string::npos)
+      << r.page;
+  EXPECT_NE(r.page.find("  fix       m.lnx:3: gives PREDICTED_OK, bounded in depth, as for "
+                        "deepnorm.update_bound\n"),
+            std::string::npos)
+      << r.page;
+}
+
+// The same mistake as an argument: the number belongs to another one.
+TEST(Repair, S109TheWrongArgument) {
+  const Repaired r("def misplaced(x, l, depth, heads) = post_ln(x, l, depth, heads, dt = "
+                   "(2*depth)^(1/4), gain = (8*depth)^(-1/4))\n"
+                   "model m(depth = 100) = gpt2(block = misplaced, depth = depth)\n",
+                   "", {"update_bound"});
+  EXPECT_EQ(r.fix("deepnorm.update_bound"),
+            "1: def misplaced(x, l, depth, heads) = post_ln(x, l, depth, heads, a = "
+            "(2*depth)^(1/4), gain = (8*depth)^(-1/4))");
+}
+
+// Where only norms carry the scale, promises are less than one more norm.
+TEST(Repair, PromisesStandAtTheStartOfTheModel) {
+  const Repaired r(modelOf("block = peri_ln", "  check wellposed\n"), "", {"wellposed"});
+  EXPECT_EQ(r.fix("forward.wellposed"), "2:   assume norm.gain <= 2\n"
+                                        "  assume norm.bias.rms <= 1\n"
+                                        "  check wellposed");
+  ASSERT_TRUE(r.report.checks[0].fix);
+  EXPECT_EQ(r.report.checks[0].fix->after, r.on("forward.wellposed").fix->after);
+  EXPECT_NE(r.page.find("m.lnx:2: gives PROVED\n"
+                        "          + assume norm.gain <= 2\n"
+                        "          + assume norm.bias.rms <= 1\n"),
+            std::string::npos)
+      << r.page;
+}
+
+// A model that is a call gets a body that returns it, with the parameters that were handed on.
+TEST(Repair, AModelWithoutABodyGetsOne) {
+  EXPECT_EQ(Repaired("model m = gpt2(block = peri_ln)\n", "", {"growth"}).fix("forward.growth"),
+            "1: model m() {\n  assume norm.gain <= 2\n  assume norm.bias.rms <= 1\n"
+            "  return gpt2(block = peri_ln)\n}");
+  EXPECT_EQ(Repaired("model m(depth = 3) = gpt2(block = peri_ln)\n", "", {"growth"})
+                .fix("forward.growth"),
+            "1: model m(depth = 3) {\n  assume norm.gain <= 2\n  assume norm.bias.rms <= 1\n"
+            "  return gpt2(block = peri_ln, depth = depth)\n}");
+}
+
+// A schedule: over the depth that the model names, or that it is made to name.
+TEST(Repair, AScheduleForACheck) {
+  const Repaired r(modelOf("block = peri_ln, dt = 0.1", promises + "  check growth <= bounded\n"),
+                   "", {"growth"});
+  ASSERT_TRUE(r.report.checks[0].fix);
+  EXPECT_EQ(r.report.checks[0].fix->after,
+            "  return gpt2(depth = depth, block = peri_ln, dt = 0.1/depth)");
+  EXPECT_EQ(r.report.checks[0].fix->growth, "bounded");
+  EXPECT_NE(r.page.find("check forward.growth <= bounded: UNKNOWN"), std::string::npos);
+  EXPECT_NE(r.page.find("          + return gpt2(depth = depth, block = peri_ln, dt = 0.1/depth)"),
+            std::string::npos)
+      << r.page;
+  EXPECT_EQ(Repaired("model m = gpt2(depth = 7, block = pre_ln)\n", "", {"depth.limit"})
+                .fix("depth.limit"),
+            "1: model m(depth = 7) = gpt2(depth = depth, block = pre_ln, dt = depth^(-1/2))");
+}
+
+// An argument that the called def has, in the user's own call of it.
+TEST(Repair, AnArgumentOfACalledDef) {
+  const std::string block = blockOf("  x <- x + attn(layernorm(x), heads)\n");
+  EXPECT_EQ(
+      Repaired(block + modelOf("block = own"), "", {"logit_bound"}).fix("attention.logit_bound"),
+      "2:   x <- x + attn(layernorm(x), heads, softcap = 50)");
+  const std::string own = "def look(x, heads, qk_norm = id) {\n"
+                          "  q = qk_norm(split_heads(linear(x, dim(x)), heads))\n"
+                          "  k = qk_norm(split_heads(linear(x, dim(x)), heads))\n"
+                          "  return attend(join_heads(q), join_heads(k), x, heads)\n}\n" +
+                          blockOf("  x <- x + look(layernorm(x), heads)\n");
+  EXPECT_EQ(
+      Repaired(own + modelOf("block = own"), "", {"logit_bound"}).fix("attention.logit_bound"),
+      "7:   x <- x + look(layernorm(x), heads, qk_norm = layernorm)");
+}
+
+// An argument that is smaller than its default loses the updates; without it they are kept.
+TEST(Repair, AnArgumentThatIsLeftOut) {
+  const Repaired r("model m(depth = 36) = gpt2(depth = depth, block = layerscale, lam0 = 1e-6)\n",
+                   "", {"absorption"});
+  EXPECT_EQ(r.fix("precision.absorption"),
+            "1: model m(depth = 36) = gpt2(depth = depth, block = layerscale)");
+}
+
+// The norm goes from the sum to the update.
+TEST(Repair, TheNormGoesToTheUpdate) {
+  const Repaired r(blockOf("  x <- layernorm(x + attn(x, heads))\n"
+                           "  x <- layernorm(x + mlp(x))\n") +
+                       modelOf("block = own"),
+                   "", {"identity_path"});
+  EXPECT_EQ(r.fix("backward.identity_path"),
+            "2:   x <- x + layernorm(attn(x, heads))\n  x <- x + layernorm(mlp(x))");
+}
+
+// What costs a proof is not said while something else does not, and then says so.
+TEST(Repair, ALossIsNamed) {
+  const Repaired r(modelOf("block = deepnorm"), "", {"scale_invariance", "update_bound"});
+  const ir::Verdict &verdict = r.on("backward.scale_invariance");
+  ASSERT_TRUE(verdict.fix);
+  EXPECT_EQ(verdict.fix->lost, std::vector<std::string>{"deepnorm.update_bound"});
+  EXPECT_NE(r.page.find("gives PROVED, but no longer deepnorm.update_bound"), std::string::npos)
+      << r.page;
+}
+
+TEST(Repair, NothingIsSaidWhereNothingWasFound) {
+  const Repaired r("model m = encdec(enc = deepnorm_enc, dec = deepnorm_dec)\n", "",
+                   {"identity_path"});
+  const ir::Verdict &verdict = r.on("backward.identity_path");
+  EXPECT_FALSE(verdict.fix);
+  EXPECT_GT(verdict.tried, 1);
+  EXPECT_NE(r.page.find("  fix       no single change found among " +
+                        std::to_string(verdict.tried) + " tried\n"),
+            std::string::npos)
+      << r.page;
+}
+
+// What holds needs no change, and a model of the prelude cannot have one.
+TEST(Repair, WhatHoldsIsLeftAlone) {
+  const Repaired good(modelOf("block = peri_ln"), "", {"growth"});
+  EXPECT_EQ(good.fix("forward.growth"), "none of 0");
+  EXPECT_EQ(Repaired("def f(x) = x\n", "gpt2", {"growth"}).fix("forward.growth"), "none of 0");
+}
+
+//===-- every suggestion, followed -------------------------------------------===//
+
+namespace {
+struct Example {
+  std::string path, model;
+};
+std::vector<Example> examples() {
+  std::vector<Example> all;
+  const std::regex head("(^|\n)model (\\w+)");
+  for (const auto &entry : std::filesystem::directory_iterator(LNX_SOURCE_DIR "/examples")) {
+    if (entry.path().extension() != ".lnx")
+      continue;
+    const std::string text = read(entry.path());
+    for (std::sregex_iterator at(text.begin(), text.end(), head), end; at != end; ++at)
+      all.push_back({entry.path(), (*at)[2]});
+  }
+  std::ranges::sort(all, {}, &Example::model);
+  return all;
+}
+class EveryFix : public testing::TestWithParam<Example> {};
+} // namespace
+
+TEST_P(EveryFix, GivesWhatItSays) {
+  const Repaired before(read(GetParam().path), GetParam().model);
+  EXPECT_GT(expectThatFixesHold(before, GetParam().model) + before.report.checks.size(), 0u);
+}
+INSTANTIATE_TEST_SUITE_P(Examples, EveryFix, testing::ValuesIn(examples()),
+                         [](const auto &row) { return row.param.model; });
+
+// The rows of section 7 that have a known cure, with their norms' promises: it is found.
+TEST(Repair, S108EveryRowWithACureHasIt) {
+  const std::string defs = read(LNX_SOURCE_DIR "/examples/architectures.lnx");
+  for (const char *block :
+       {"no_ln", "no_ln, ff = glu", "pre_ln", "pre_ln, dt = 0.1", "parallel", "mix_ln",
+        "ln_scaling", "rezero", "layerscale", "fixup", "depth_mup", "completep", "dyt_pre"}) {
+    const Repaired r(defs + modelOf(std::string("block = ") + block), "m",
+                     {"growth", "wellposed", "scale_invariance"});
+    for (const ir::Verdict &verdict : r.report.verdicts)
+      EXPECT_TRUE(verdict.fix || verdict.word == ir::Word::proved)
+          << block << " " << verdict.property << " " << verdict.tried;
+    expectThatFixesHold(r, "m");
+  }
+  for (const char *block : {"post_ln", "labml_deepnorm", "mix_ln"}) {
+    const Repaired r(defs + modelOf(std::string("block = ") + block), "m",
+                     {"identity_path", "update_bound", "needs_warmup", "rank_collapse"});
+    for (const ir::Verdict &verdict : r.report.verdicts)
+      EXPECT_TRUE(verdict.fix || verdict.word == ir::Word::proved ||
+                  verdict.word == ir::Word::predictedOk)
+          << block << " " << verdict.property << " " << verdict.tried;
+    expectThatFixesHold(r, "m");
+  }
+}
