@@ -153,7 +153,7 @@ public:
       else if (auto param = dyn_cast<ParamOp>(op))
         runParam(param);
       else if (auto table = dyn_cast<TableOp>(op))
-        set(table.getResult(), Array({}, table.getValues()[layer]));
+        set(table.getResult(), Array({}, table.getValues()[table.getLayer() ? layer : 0]));
       else if (isa<PrimitiveOpInterface>(op))
         runPrimitive(op);
       else if (auto input = dyn_cast<InputOp>(op))
