@@ -172,6 +172,24 @@ TEST(StabilityLanguage, s7_laws) {
   EXPECT_EQ(word(without, "forward.growth"), "U") << print(without);
 }
 
+// s58: what a theorem says of a block goes by its norms, whatever is promised of their gains.
+TEST(StabilityLanguage, s58_paper_class) {
+  auto paper = [](const std::string &block, const std::string &promises) {
+    auto report = verify("model m(depth = 12) {\n" + promises +
+                         "  return gpt2(depth = depth, block = " + block + ")\n}\n");
+    return find(report, "forward.growth")->paperClass;
+  };
+  const std::string all = "  assume norm.gain <= 1\n  assume norm.bias.rms <= 1\n"
+                          "  assume spectral(W_V) <= 1\n  assume spectral(W_O) <= 1\n"
+                          "  assume spectral(W_1) <= 1\n  assume spectral(W_2) <= 1\n";
+  for (const std::string &promises : {std::string(), all}) {
+    EXPECT_EQ(paper("peri_ln", promises), "linear, variance quadratic (Thm 4)");
+    EXPECT_EQ(paper("pre_ln", promises), "exponential (Thm 3, upper bound under weight decay)");
+    EXPECT_EQ(paper("post_ln", promises), "");
+    EXPECT_EQ(paper("no_ln", promises), "");
+  }
+}
+
 // s7: a degree in the input, where the equations give none; the report lists it.
 TEST(StabilityLanguage, s7_law_degree) {
   auto text = [](const std::string &law) {

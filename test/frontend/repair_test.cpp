@@ -315,6 +315,23 @@ TEST(Repair, NothingIsSaidWhereNothingWasFound) {
       << r.page;
 }
 
+// Only what is asked for is computed, and what the checks of the model need.
+TEST(Repair, PropertiesThatNobodyAskedForAreLeftOut) {
+  const auto propertiesOf = [](const Repaired &of) {
+    std::vector<std::string> names;
+    for (const ir::Verdict &verdict : of.report.verdicts)
+      names.push_back(verdict.property);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(propertiesOf(Repaired(modelOf("block = peri_ln"), "", {"needs_warmup"}, false)),
+            Names{"needs_warmup"});
+  EXPECT_EQ(propertiesOf(Repaired(modelOf("block = peri_ln", promises + "  check wellposed\n"), "",
+                                  {"identity_path"}, false)),
+            (Names{"forward.wellposed", "backward.identity_path"}));
+  EXPECT_EQ(propertiesOf(Repaired(modelOf("block = peri_ln"), "", {}, false)), ir::propertyNames());
+}
+
 // What holds needs no change, and a model of the prelude cannot have one.
 TEST(Repair, WhatHoldsIsLeftAlone) {
   const Repaired good(modelOf("block = peri_ln"), "", {"growth"});
