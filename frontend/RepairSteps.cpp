@@ -32,6 +32,9 @@ private:
   void weighUpdates();
   void weighStream();
   bool isNormCall(const Expr &expr) const;
+  bool isBuiltinCall(const Expr &expr) const;
+  bool isStream(const Expr &expr) const;
+  const Expr &branchOf(const Expr &update) const;
   void replace(const std::string &rule, int cost, const Expr &what, std::string text);
   std::string joined(bool isWeightMoved) const;
 
@@ -76,6 +79,35 @@ bool StepRules::isNormCall(const Expr &expr) const {
   return decl && definitions.kindOf(*decl) == Definitions::Kind::Norm;
 }
 
+bool StepRules::isBuiltinCall(const Expr &expr) const {
+  const Call *call = expr.as<Call>();
+  return call && call->callee->name() && !definitions.function(in, *call->callee->name());
+}
+
+/// x, and several streams that are mixed: mix(A, X).
+bool StepRules::isStream(const Expr &expr) const {
+  if (expr.name())
+    return *expr.name() == step.stream.text;
+  return isBuiltinCall(expr) && expr.as<Call>()->args.size() > 1 &&
+         std::ranges::any_of(expr.as<Call>()->args, [&](const Arg &arg) {
+           return arg.value->name() && *arg.value->name() == step.stream.text;
+         });
+}
+
+/// What an update computes before it is spread over several streams: f(X) of outer(b, f(X)).
+const Expr &StepRules::branchOf(const Expr &update) const {
+  const Expr *at = &update;
+  while (isBuiltinCall(*at)) {
+    const std::vector<Arg> &args = at->as<Call>()->args;
+    const auto inner =
+        std::ranges::find_if(args, [](const Arg &arg) { return arg.value->as<Call>() != nullptr; });
+    if (inner == args.end())
+      break;
+    at = inner->value.get();
+  }
+  return *at;
+}
+
 void StepRules::flatten(const ExprPtr &expr, bool isNegative) {
   const Binary *binary = expr->as<Binary>();
   if (binary && (binary->op == BinaryOp::Add || binary->op == BinaryOp::Sub)) {
@@ -88,7 +120,7 @@ void StepRules::flatten(const ExprPtr &expr, bool isNegative) {
     summand.weight = binary->lhs.get();
     summand.core = binary->rhs.get();
   }
-  summand.isStream = summand.core->name() && *summand.core->name() == step.stream.text;
+  summand.isStream = isStream(*summand.core);
   summands.push_back(summand);
 }
 
@@ -99,9 +131,11 @@ void StepRules::replace(const std::string &rule, int cost, const Expr &what, std
 
 /// x + b*f(x) to x + b*n(f(x)), and to n(x + b*f(x)) where nothing normalises the sum yet.
 void StepRules::wrapUpdates(const std::string &norm) {
-  for (const Summand &update : summands)
-    if (!update.isStream && !isNormCall(*update.core))
-      replace("wrap " + norm, wrapped, *update.core, norm + "(" + textOf(*update.core) + ")");
+  for (const Summand &update : summands) {
+    const Expr &branch = branchOf(*update.core);
+    if (!update.isStream && !isNormCall(branch))
+      replace("wrap " + norm, wrapped, branch, norm + "(" + textOf(branch) + ")");
+  }
   if (!outer)
     replace("over " + norm, unwrapped + 2, *step.value, norm + "(" + textOf(*step.value) + ")");
   for (const Summand &update : summands) {

@@ -1,139 +1,8 @@
-// Repair: the change it finds is the one the equations ask for, and applied as text it gives what
-// it says (claim S109).
-#include "frontend/Elaborated.h"
-#include "frontend/Repair.h"
-#include "frontend/Report.h"
-#include "frontend/Verify.h"
-
-#include <filesystem>
-#include <fstream>
-#include <gtest/gtest.h>
-#include <map>
-#include <regex>
-#include <sstream>
+// Repair: the change it finds is the one that the equations ask for (claim S109).
+#include "Repairing.h"
 
 using namespace lnx;
-namespace ir = mlir::lnx::stability;
-
-namespace {
-/// A file's report with its fixes.
-struct Repaired {
-  std::string text;
-  ast::FilePtr file;
-  ir::Report report;
-  std::string page;
-
-  Repaired(const std::string &text, const std::string &model = "",
-           const std::vector<std::string> &only = {}, bool isRepaired = true)
-      : text(text) {
-    Diagnostics diagnostics;
-    file = parse(std::make_shared<const Source>("m.lnx", text), diagnostics);
-    if (!file) {
-      ADD_FAILURE() << diagnostics.render();
-      return;
-    }
-    const ElaborateOptions options{model, {}};
-    Elaborated here(*file, options, diagnostics);
-    const Places places(*file);
-    auto found = here ? verify(*here.module, *file, options, places, diagnostics,
-                               {.properties = only, .details = false})
-                      : std::nullopt;
-    if (!found) {
-      ADD_FAILURE() << diagnostics.render() << "\n" << text;
-      return;
-    }
-    report = *found;
-    if (isRepaired)
-      repair(report, *file, options, only);
-    page = reportText(report, places, only);
-    // Locations do not outlive the context.
-    for (ir::Verdict &verdict : report.verdicts)
-      verdict.culprits.clear();
-    for (ir::CheckOutcome &check : report.checks)
-      check.where.reset();
-    report.hazards.clear();
-  }
-
-  const ir::Verdict &on(const std::string &property) const {
-    static const ir::Verdict none;
-    for (const ir::Verdict &verdict : report.verdicts)
-      if (verdict.property == property)
-        return verdict;
-    ADD_FAILURE() << "no verdict on " << property;
-    return none;
-  }
-  /// "line: after", or how many changes were tried.
-  std::string fix(const std::string &property) const {
-    const ir::Verdict &verdict = on(property);
-    return verdict.fix ? std::to_string(verdict.fix->line) + ": " + verdict.fix->after
-                       : "none of " + std::to_string(verdict.tried);
-  }
-};
-
-/// What somebody does who follows the fix: puts some lines in the place of others.
-std::string followed(const std::string &text, const ir::Fix &fix) {
-  size_t begin = 0;
-  for (int64_t line = 1; line < fix.line; ++line)
-    begin = text.find('\n', begin) + 1;
-  EXPECT_EQ(text.substr(begin, fix.before.size()), fix.before);
-  return text.substr(0, begin) + fix.after + text.substr(begin + fix.before.size());
-}
-
-std::string read(const std::string &path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-/// Follows every fix of a report and verifies again, each text once; gives how many fixes there
-/// are.
-int expectThatFixesHold(const Repaired &before, const std::string &model) {
-  std::map<std::string, std::vector<std::string>> texts; // properties to verify
-  for (const ir::Verdict &verdict : before.report.verdicts)
-    if (verdict.fix)
-      texts[followed(before.text, *verdict.fix)].push_back(verdict.property);
-  for (const ir::CheckOutcome &check : before.report.checks)
-    if (check.fix)
-      texts[followed(before.text, *check.fix)].push_back(check.property);
-  std::map<std::string, Repaired> after;
-  for (const auto &[text, properties] : texts)
-    after.try_emplace(text, text, model, properties, /*isRepaired=*/false);
-  int count = 0;
-  for (const ir::Verdict &verdict : before.report.verdicts) {
-    if (!verdict.fix)
-      continue;
-    ++count;
-    const ir::Report &then = after.at(followed(before.text, *verdict.fix)).report;
-    EXPECT_TRUE(std::ranges::any_of(then.verdicts,
-                                    [&](const ir::Verdict &other) {
-                                      return other.property == verdict.property &&
-                                             other.word == verdict.fix->word &&
-                                             other.number == verdict.fix->number &&
-                                             other.growth == verdict.fix->growth;
-                                    }))
-        << model << " " << verdict.property << "\n"
-        << verdict.fix->after;
-  }
-  for (const ir::CheckOutcome &check : before.report.checks) {
-    if (!check.fix)
-      continue;
-    ++count;
-    for (const ir::CheckOutcome &other : after.at(followed(before.text, *check.fix)).report.checks)
-      EXPECT_TRUE(other.text != check.text || other.word == ir::Word::proved) << check.text;
-  }
-  return count;
-}
-
-const std::string promises = "  assume norm.gain <= 1.5\n  assume norm.bias.rms <= 0.2\n"
-                             "  assume x0.rms <= 1\n";
-std::string modelOf(const std::string &arguments, const std::string &more = promises) {
-  return "model m(depth = 12) {\n" + more + "  return gpt2(depth = depth, " + arguments + ")\n}\n";
-}
-std::string blockOf(const std::string &steps) {
-  return "def own(x, l, depth, heads) {\n" + steps + "  return x\n}\n";
-}
-} // namespace
+using namespace lnx::test;
 
 // The block of the prelude is the only thing the user's file says: another block.
 TEST(Repair, AnotherBlockOfTheSameSignature) {
@@ -166,6 +35,16 @@ TEST(Repair, ANormAroundEveryUpdate) {
   EXPECT_EQ(r.fix("forward.wellposed"), "2:   x <- x + 0.1 * rmsnorm(attn(rmsnorm(x), heads))\n"
                                         "  x <- x + 0.1 * rmsnorm(mlp(rmsnorm(x))) # the second");
   EXPECT_EQ(r.fix("forward.growth"), r.fix("forward.wellposed"));
+}
+
+// Of several streams, what is spread over them.
+TEST(Repair, ANormInsideOuter) {
+  const Repaired r(read(LNX_SOURCE_DIR "/examples/hyper_connections.lnx"), "",
+                   {"scale_invariance"});
+  EXPECT_EQ(
+      r.fix("backward.scale_invariance"),
+      "8:   X <- mix(A[0], X) + outer(b[0], layernorm(attn(layernorm(mix(m[0], X)), heads)))\n"
+      "  X <- mix(A[1], X) + outer(b[1], layernorm(mlp(layernorm(mix(m[1], X)))))");
 }
 
 // An update that is normalised already stays as it is.
@@ -337,57 +216,4 @@ TEST(Repair, WhatHoldsIsLeftAlone) {
   const Repaired good(modelOf("block = peri_ln"), "", {"growth"});
   EXPECT_EQ(good.fix("forward.growth"), "none of 0");
   EXPECT_EQ(Repaired("def f(x) = x\n", "gpt2", {"growth"}).fix("forward.growth"), "none of 0");
-}
-
-//===-- every suggestion, followed -------------------------------------------===//
-
-namespace {
-struct Example {
-  std::string path, model;
-};
-std::vector<Example> examples() {
-  std::vector<Example> all;
-  const std::regex head("(^|\n)model (\\w+)");
-  for (const auto &entry : std::filesystem::directory_iterator(LNX_SOURCE_DIR "/examples")) {
-    if (entry.path().extension() != ".lnx")
-      continue;
-    const std::string text = read(entry.path());
-    for (std::sregex_iterator at(text.begin(), text.end(), head), end; at != end; ++at)
-      all.push_back({entry.path(), (*at)[2]});
-  }
-  std::ranges::sort(all, {}, &Example::model);
-  return all;
-}
-class EveryFix : public testing::TestWithParam<Example> {};
-} // namespace
-
-TEST_P(EveryFix, GivesWhatItSays) {
-  const Repaired before(read(GetParam().path), GetParam().model);
-  EXPECT_GT(expectThatFixesHold(before, GetParam().model) + before.report.checks.size(), 0u);
-}
-INSTANTIATE_TEST_SUITE_P(Examples, EveryFix, testing::ValuesIn(examples()),
-                         [](const auto &row) { return row.param.model; });
-
-// The rows of section 7 that have a known cure, with their norms' promises: it is found.
-TEST(Repair, S108EveryRowWithACureHasIt) {
-  const std::string defs = read(LNX_SOURCE_DIR "/examples/architectures.lnx");
-  for (const char *block :
-       {"no_ln", "no_ln, ff = glu", "pre_ln", "pre_ln, dt = 0.1", "parallel", "mix_ln",
-        "ln_scaling", "rezero", "layerscale", "fixup", "depth_mup", "completep", "dyt_pre"}) {
-    const Repaired r(defs + modelOf(std::string("block = ") + block), "m",
-                     {"growth", "wellposed", "scale_invariance"});
-    for (const ir::Verdict &verdict : r.report.verdicts)
-      EXPECT_TRUE(verdict.fix || verdict.word == ir::Word::proved)
-          << block << " " << verdict.property << " " << verdict.tried;
-    expectThatFixesHold(r, "m");
-  }
-  for (const char *block : {"post_ln", "labml_deepnorm", "mix_ln"}) {
-    const Repaired r(defs + modelOf(std::string("block = ") + block), "m",
-                     {"identity_path", "update_bound", "needs_warmup", "rank_collapse"});
-    for (const ir::Verdict &verdict : r.report.verdicts)
-      EXPECT_TRUE(verdict.fix || verdict.word == ir::Word::proved ||
-                  verdict.word == ir::Word::predictedOk)
-          << block << " " << verdict.property << " " << verdict.tried;
-    expectThatFixesHold(r, "m");
-  }
 }
