@@ -64,7 +64,7 @@ std::vector<std::string> linesOf(const std::string &text) {
   for (const char c : text)
     if (c == '\n')
       lines.emplace_back();
-    else
+    else if (c != '\r')
       lines.back() += c;
   return lines;
 }
