@@ -1,6 +1,7 @@
 // Abstract.cpp: the rules that several primitives share (4.2); their arithmetic is in Bounds.cpp.
 // A rule names what it needs of an operation, never the operation.
 #include "dialect/LnxDialect.h"
+#include "dialect/Sensitivity.h"
 #include <cmath>
 
 using namespace mlir;
@@ -52,6 +53,7 @@ Abstract Abstract::number(Series value) {
   x.partSize = 1;
   x.initial = value;
   x.low = std::move(value);
+  x.slope = Slope::none();
   x.isFixed = x.isNumber = true;
   return x;
 }
@@ -65,10 +67,12 @@ template <typename List> static void addAll(List &list, const List &more) {
 Abstract lnx::join(ArrayRef<Abstract> operands) {
   Abstract result;
   result.isFixed = true;
+  result.slope = Slope::none();
   bool isConstant = true;
   for (const Abstract &x : operands) {
     addAll(result.carriers, x.carriers);
     addAll(result.last, x.last);
+    result.slope = joinSlopes(result.slope, x.slope);
     result.isFixed &= x.isFixed;
     result.grounds |= x.grounds;
     result.usesOlder |=
@@ -109,6 +113,9 @@ static Abstract broadcastTo(const Abstract &x, Type from, Type to, int64_t size)
   Abstract result = x;
   result.part = lastOf(from) == 1 && lastOf(to) > 1 ? x.peak : partOf(x, from, size);
   result.partSize = size;
+  result.slope = broadcastSlope(x.slope, from, to, size);
+  if (lastOf(from) != lastOf(to))
+    result.spread = {}; // repeated along the row
   return result;
 }
 
@@ -142,6 +149,8 @@ Abstract lnx::sumOf(const Abstract &left, Type xType, const Abstract &right, Typ
   result.peak = x.peak + y.peak;
   result.partSize = x.partSize;
   result.low = x.low + y.low;
+  result.slope = tightened(x.slope + y.slope, type);
+  result.spread = spreadOfSum(x, y, type);
   mergeDegrees(result, x, y, sumOfDegrees);
   // A bias belongs to its projection: both are scaled together.
   for (const auto &[matrix, bias] : {std::pair(&x, &y), std::pair(&y, &x)})
@@ -185,6 +194,9 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
   result.partSize = x.partSize;
   if (x.low.isNonNegative() && y.low.isNonNegative())
     result.low = x.low * y.low;
+  result.slope = tightened(slopeOfProduct(x, y), type);
+  result.spread = spreadOfProduct(left, xType, right, yType);
+  result.hasNoMean = (x.hasNoMean && y.isNumber) || (y.hasNoMean && x.isNumber);
   mergeDegrees(result, x, y, productOfDegrees);
   bool isZero =
       (x.peak.isConstant() && x.peak.b.isZero()) || (y.peak.isConstant() && y.peak.b.isZero());
@@ -228,6 +240,7 @@ Abstract lnx::quotientOf(const Abstract &x, Type xType, const Abstract &y, Type 
     inverse.whole = inverse.part = inverse.across = inverse.peak =
         Bound::constant(reciprocal(y.low));
     inverse.partSize = lastOf(yType);
+    inverse.slope = reciprocal(y.low * y.low) * y.slope;
     inverse.low = 0.0;
     inverse.carriers.clear();
   }
@@ -249,8 +262,11 @@ Abstract lnx::negated(const Abstract &x) {
 }
 
 // A function of each entry: nothing of the sum it came from is left.
-static Abstract functionOf(const Abstract &x, bool isHomogeneous) {
+static Abstract functionOf(const Abstract &x, bool isHomogeneous, const Series &lipschitz) {
   Abstract result = x;
+  result.slope = lipschitz * x.slope;
+  result.spread = {};
+  result.hasNoMean = false;
   result.isFresh = result.isStream = result.hasSkip = result.isNumber = false;
   result.hasRest = true;
   result.norm = Abstract::Norm::none;
@@ -262,14 +278,14 @@ static Abstract functionOf(const Abstract &x, bool isHomogeneous) {
   return result;
 }
 
-Abstract lnx::contracted(const Abstract &x, bool isHomogeneous) {
-  Abstract result = functionOf(x, isHomogeneous);
+Abstract lnx::contracted(const Abstract &x, bool isHomogeneous, Series lipschitz) {
+  Abstract result = functionOf(x, isHomogeneous, lipschitz);
   result.low = -infinity;
   return result;
 }
 
-Abstract lnx::limited(const Abstract &x, double limit, double low) {
-  Abstract result = functionOf(x, /*isHomogeneous=*/false);
+Abstract lnx::limited(const Abstract &x, double limit, double low, Series lipschitz) {
+  Abstract result = functionOf(x, /*isHomogeneous=*/false, lipschitz);
   result.peak = Bound::constant(limit);
   result.whole = result.part = result.across = result.peak;
   result.carriers.clear();
@@ -278,9 +294,13 @@ Abstract lnx::limited(const Abstract &x, double limit, double low) {
   return result;
 }
 
-Abstract lnx::normalised(const Abstract &x, Type type, bool isCentred, double rms) {
-  Abstract result = functionOf(x, /*isHomogeneous=*/true);
-  double size = static_cast<double>(lastOf(type));
+Abstract lnx::normalised(const Abstract &x, Type type, const NormShape &norm, Operation *place) {
+  Abstract result = functionOf(x, /*isHomogeneous=*/true, Series::top());
+  double size = static_cast<double>(lastOf(type)), rms = std::abs(norm.number) / std::sqrt(norm.q);
+  bool isCentred = norm.isCentred;
+  result.slope = slopeOfNorm(x, type, norm, place);
+  result.spread = spreadOfNorm(x, type, norm);
+  result.hasNoMean = isCentred;
   result.whole = result.part = Bound::constant(rms);
   result.partSize = lastOf(type);
   double peak = rms * std::sqrt(isCentred ? size - 1 : size);
@@ -322,6 +342,11 @@ Abstract lnx::mixed(const Abstract &weights, const Abstract &x, Type type) {
   result.whole = part;
   result.peak = weights.rowSum * x.peak;
   result.across = weights.rowSum * x.across;
+  result.slope = slopeOfProjection(x.slope, weights); // |A|_2 of all streams together
+  result.slope.across = Series::top();
+  result.slope.partSize = 0;
+  if (!weights.isFixed)
+    result.slope = joinSlopes(weights.slope, x.slope);
   mergeDegrees(result, weights, x, productOfDegrees);
   result.stream = x.stream;
   result.hasSkip = x.hasSkip;

@@ -53,6 +53,56 @@ struct Branch {
   bool isCross = false; ///< reads another stream
 };
 
+/// How much a value changes with the stream (4.1, lip): so many times the largest change of a row
+/// of the stream, all in l2. Infinite wherever a primitive does not say.
+struct Slope {
+  Series whole = Series::top();         ///< change of a row
+  Series part = Series::top();          ///< of a block of `partSize` neighbouring features of a row
+  Series across = Series::top();        ///< of a row whose entries come from different rows (S42)
+  int64_t partSize = 0;                 ///< 0: no block known
+  uint64_t grounds = 0;                 ///< assumptions and laws it rests on
+  llvm::SmallVector<Value, 2> carriers; ///< undeclared parameters that make it infinite
+  llvm::SmallVector<Operation *, 2> vacuous; ///< norms that only eps keeps finite
+  Operation *culprit = nullptr;              ///< the first op that does not say
+  int epoch = -1;
+  bool usesOlder = false; ///< as in Abstract, of what it depends on
+
+  /// Does not depend on the stream.
+  static Slope none();
+  /// The stream itself, `count` features a row in blocks of `size`.
+  static Slope stream(int64_t count, int64_t size);
+  bool isNone() const;
+};
+
+/// A piece of a lower bound: u / (sqrt(q u^2 + eps) + outside) where u = max(0, factor t + offset).
+struct SpreadStage {
+  Series factor = 1.0, offset = 0.0;
+  double q = 0, eps = 1, outside = 0; ///< as they are: u itself
+
+  bool isLinear() const;
+  double at(size_t layer, double t) const;
+  Series at(const Series &t) const;
+};
+
+/// The standard deviation of each row over its last axis is at least this, from the stream's (4.1,
+/// c_lo); nothing is known where there are no stages. It bounds the rms from below as well.
+struct Spread {
+  llvm::SmallVector<SpreadStage, 2> stages;
+  uint64_t grounds = 0;
+  int epoch = -1; ///< the step whose stream is meant; -1: none
+
+  static Spread stream();
+  static Spread constant(const Series &value);
+  double at(size_t layer, double stream) const;
+};
+
+/// number v / (sqrt(q mean(v v) + eps) + outside) over the last axis, centred or not (S16..S18,
+/// S36).
+struct NormShape {
+  bool isCentred = false;
+  double q = 1, eps = 0, outside = 0, number = 1;
+};
+
 struct Abstract {
   Bound whole = Bound::top();  ///< rms over all features of a row, largest over rows
   Bound part = Bound::top();   ///< the same over blocks of `partSize` neighbouring features
@@ -60,6 +110,10 @@ struct Abstract {
   Bound peak = Bound::top();   ///< largest |entry|
   int64_t partSize = 0;        ///< 0: no block known
   Series low = -std::numeric_limits<double>::infinity(); ///< smallest entry
+
+  Slope slope;
+  Spread spread;
+  bool hasNoMean = false; ///< the features of a row add up to 0
 
   // Matrices of parameters only.
   Series spectral = Series::top(), frobenius = Series::top();
@@ -77,13 +131,14 @@ struct Abstract {
   llvm::SmallVector<Value, 2> last;     ///< outputs of the last projections
 
   enum class Norm { none, unit, gained } norm = Norm::none;
-  bool isFixed = false;   ///< made of parameters and numbers only
-  bool isNumber = false;  ///< made of numbers only
-  bool isFresh = false;   ///< a projection to which no bias was added yet
-  bool isStream = false;  ///< exactly the stream
-  bool usesOlder = false; ///< the r of its bounds stands for sizes at different steps
-  int epoch = -1;         ///< the step whose r is meant; -1: none
-  uint64_t grounds = 0;   ///< assumptions and laws its bounds rest on, a bit each
+  bool isFixed = false;    ///< made of parameters and numbers only
+  bool isNumber = false;   ///< made of numbers only
+  bool isFresh = false;    ///< a projection to which no bias was added yet
+  bool isStream = false;   ///< exactly the stream
+  bool usesOlder = false;  ///< the r of its bounds stands for sizes at different steps
+  int epoch = -1;          ///< the step whose r is meant; -1: none
+  uint64_t grounds = 0;    ///< assumptions and laws its bounds rest on, a bit each
+  uint64_t lowGrounds = 0; ///< what `low` of a gain rests on besides
 
   // At initialisation.
   Series initial;               ///< of fixed tensors: a typical entry
@@ -117,12 +172,14 @@ Abstract sumOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Typ
 Abstract productOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type result);
 Abstract quotientOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type result);
 Abstract negated(const Abstract &x);
-/// |f(x)| <= |x|; `isHomogeneous`: f(c x) = c f(x) for c > 0 (S20).
-Abstract contracted(const Abstract &x, bool isHomogeneous);
+/// |f(x)| <= |x|; `isHomogeneous`: f(c x) = c f(x) for c > 0 (S20). `lipschitz`: |f'| at most.
+Abstract contracted(const Abstract &x, bool isHomogeneous,
+                    Series lipschitz = std::numeric_limits<double>::infinity());
 /// |f(x)| <= limit whatever x is.
-Abstract limited(const Abstract &x, double limit, double low);
-/// The normalisation idiom of rms `rms` over the last axis (S16..S18).
-Abstract normalised(const Abstract &x, Type type, bool isCentred, double rms);
+Abstract limited(const Abstract &x, double limit, double low,
+                 Series lipschitz = std::numeric_limits<double>::infinity());
+/// The normalisation idiom over the last axis (S16..S18); `place` stands for it in the report.
+Abstract normalised(const Abstract &x, Type type, const NormShape &norm, Operation *place);
 /// Weights that are positive and add up to one along some axis (S25).
 Abstract averagingWeights(const Abstract &x);
 /// mix(A, X): X's parts weighed by rows of A (S34).

@@ -171,9 +171,9 @@ Abstract Analysis::scaled(Abstract x, const Normalisation &norm, Operation *plac
 bool Analysis::runIdiom(Operation &op) {
   Value value = op.getResult(0);
   if (std::optional<Normalisation> norm = matchNormalisation(value)) {
-    double q = 1 / std::sqrt(norm->q) * std::abs(norm->number);
-    values[value] = scaled(
-        normalised(getStream(norm->input), norm->input.getType(), norm->isCentred, q), *norm, &op);
+    NormShape shape = {norm->isCentred, norm->q, norm->eps, norm->outside, norm->number};
+    values[value] =
+        scaled(normalised(getStream(norm->input), norm->input.getType(), shape, &op), *norm, &op);
     return true;
   }
   if (std::optional<Value> e = matchAveraging(value)) {

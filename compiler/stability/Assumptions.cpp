@@ -244,6 +244,7 @@ static void applyOptimizer(const Assumption &one, ParamOp op, Abstract &x, Serie
 Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) const {
   Abstract x;
   x.isFixed = true;
+  x.slope = Slope::none();
   x.partSize = headSize;
   RankedTensorType type = op.getType();
   double size = static_cast<double>(type.getNumElements());

@@ -1,6 +1,7 @@
 // Attend.cpp: scaled dot-product attention and its gradient, on arrays and as types.
 // The loops of the reference lowering are in AttendLoops.cpp.
 #include "dialect/Scores.h"
+#include "dialect/Sensitivity.h"
 #include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include <cmath>
@@ -279,6 +280,10 @@ std::vector<Abstract> AttendOp::transfer(ArrayRef<Abstract> x) {
     for (const auto &[key, degree] : side->degrees)
       if (output.degreeIn(key).isZero() && !llvm::is_contained(side->last, key))
         output.degrees.push_back({key, degree.isZero() ? Degree() : Degree::none()});
+  HeadSizes sizes = {static_cast<int64_t>(getHeads()), static_cast<int64_t>(getKvHeads()), size,
+                     std::abs(scale)};
+  output.slope = tightened(slopeOfAttention(q, getQ().getType(), k, v, getV().getType(), sizes),
+                           getQ().getType());
   Abstract lse = join({q, k});
   output.scores = lse.scores = scores;
   return {output, lse};

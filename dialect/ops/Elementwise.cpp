@@ -1,6 +1,7 @@
 // Elementwise.cpp: arithmetic on single elements, and numbers.
 // What all of them answer alike is in ElementwiseClass.cpp, their algebra in Algebra.cpp.
 #include "dialect/ops/Elementwise.h"
+#include "dialect/Sensitivity.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <cmath>
@@ -298,7 +299,7 @@ static std::optional<Abstract> numberOf(ElementwiseOpInterface op, ArrayRef<Abst
 static Abstract choiceOf(Operation *op, ArrayRef<Abstract> x) {
   Abstract sum = sumOf(x[0], op->getOperand(0).getType(), x[1], op->getOperand(1).getType(),
                        op->getResult(0).getType());
-  Abstract result = contracted(sum, /*isHomogeneous=*/false);
+  Abstract result = contracted(sum, /*isHomogeneous=*/false, /*lipschitz=*/1.0);
   result.low = smaller(x[0].low, x[1].low);
   return result;
 }
@@ -316,7 +317,7 @@ std::vector<Abstract> MinimumOp::transfer(ArrayRef<Abstract> x) {
 }
 std::vector<Abstract> NegOp::transfer(ArrayRef<Abstract> x) { return {negated(x[0])}; }
 std::vector<Abstract> AbsOp::transfer(ArrayRef<Abstract> x) {
-  Abstract result = contracted(x[0], /*isHomogeneous=*/true);
+  Abstract result = contracted(x[0], /*isHomogeneous=*/true, /*lipschitz=*/1.0);
   result.low = 0.0;
   result.initial = abs(x[0].initial);
   return {result};
@@ -334,12 +335,17 @@ std::vector<Abstract> ExpOp::transfer(ArrayRef<Abstract> x) {
   result.whole = result.part = result.across = result.peak;
   result.partSize = 1;
   result.low = 0.0;
+  if (result.peak.isConstant())
+    result.slope = result.peak.b * x[0].slope;
   return {result};
 }
 std::vector<Abstract> LogOp::transfer(ArrayRef<Abstract> x) {
   if (std::optional<Abstract> number = numberOf(*this, x))
     return {*number};
-  return {join(x)};
+  Abstract result = join(x);
+  if (x[0].low.isPositive())
+    result.slope = reciprocal(x[0].low) * x[0].slope;
+  return {result};
 }
 
 // sqrt(v) <= max(1, v) <= 1 + v.
@@ -357,6 +363,7 @@ std::vector<Abstract> SqrtOp::transfer(ArrayRef<Abstract> x) {
   result.peak = root(x[0].peak);
   result.partSize = x[0].partSize;
   result.low = sqrt(x[0].low);
+  result.slope = Series(0.5) * reciprocal(result.low) * x[0].slope;
   return {result};
 }
 std::vector<Abstract> RsqrtOp::transfer(ArrayRef<Abstract> x) {
@@ -367,6 +374,7 @@ std::vector<Abstract> RsqrtOp::transfer(ArrayRef<Abstract> x) {
     result.peak = Bound::constant(reciprocal(sqrt(x[0].low)));
     result.whole = result.part = result.across = result.peak;
     result.partSize = 1;
+    result.slope = Series(0.5) * reciprocal(x[0].low * sqrt(x[0].low)) * x[0].slope;
     result.carriers.clear();
   }
   result.low = 0.0;
@@ -384,6 +392,8 @@ std::vector<Abstract> PowOp::transfer(ArrayRef<Abstract> x) {
   if (exponent == 0)
     return {limited(x[0], 1, 0)};
   bool isWhole = exponent == std::round(exponent);
+  if (x[0].peak.isConstant() && exponent >= 1)
+    result.slope = Series(exponent) * power(x[0].peak.b, exponent - 1) * x[0].slope;
   if (x[0].peak.isConstant() && exponent > 0)
     result.peak = Bound::constant(power(x[0].peak.b, exponent));
   else if (exponent < 0 && x[0].low.isPositive())

@@ -147,7 +147,7 @@ std::vector<Abstract> PositionsOp::transfer(ArrayRef<Abstract> x) { return {join
 // A row of the table: its entries are the table's; its rms at most the table's largest entry, or
 // that of the table's largest row.
 std::vector<Abstract> GatherOp::transfer(ArrayRef<Abstract> x) {
-  Abstract result = join({x[0]});
+  Abstract result = join({x[0]}); // ids do not change by little
   result.isFixed = result.isNumber = false;
   result.peak = x[0].peak;
   result.part = result.across = result.whole = result.peak;

@@ -1,5 +1,6 @@
 // Matmul.cpp: the matrix product with its four transposition cases, and the transpose of a matrix.
 // The gradients of a matmul are matmuls with other flags; nothing is ever transposed in memory.
+#include "dialect/Sensitivity.h"
 #include "dialect/ops/Attributes.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/PatternMatch.h"
@@ -214,6 +215,10 @@ std::vector<Abstract> MatmulOp::transfer(ArrayRef<Abstract> operands) {
   result.stream = productOfDegrees(x.wholeDegree(), w.wholeDegree());
   if (getTransposeLhs() || !w.isFixed || ShapedType::isDynamic(p.k) || ShapedType::isDynamic(p.n))
     return {result};
+  result.slope = slopeOfProjection(x.slope, w);
+  if (getTransposeRhs()) // its columns are not the heads
+    result.slope.partSize = 0;
+  result.slope = tightened(std::move(result.slope), getType());
   result.last = {getResult()};
   result.degrees.push_back({getResult(), Degree::of(1)});
   result.isFresh = true;
@@ -256,5 +261,9 @@ std::vector<Abstract> TransposeOp::transfer(ArrayRef<Abstract> x) {
   result.part = x[0].peak;
   result.partSize = 1;
   result.perhead = result.rowSum = result.rowRms = Series::top();
+  result.slope = hasRows(getType()) ? joinSlopes(x[0].slope, x[0].slope) : x[0].slope;
+  result.slope.partSize = 0;
+  result.spread = {};
+  result.hasNoMean = false;
   return {result};
 }

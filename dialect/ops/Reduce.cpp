@@ -1,5 +1,6 @@
 // Reduce.cpp: reductions over features and over rows, and their gradient, broadcast.
 // Sum and mean share everything but their factor.
+#include "dialect/Sensitivity.h"
 #include "dialect/ops/Elementwise.h"
 #include "mlir/IR/PatternMatch.h"
 #include <cmath>
@@ -195,6 +196,7 @@ Abstract lnx::transferReduction(const Abstract &x, Type type, int64_t axis, doub
   result.low = x.low.isNonNegative() ? Series(n * factor) * x.low : Series(-INFINITY);
   result.stream = x.wholeDegree();
   result.degrees = x.degrees;
+  result.slope = slopeOfReduction(x.slope, getReducedSize(type, axis), factor);
   return result;
 }
 
@@ -207,5 +209,8 @@ std::vector<Abstract> BroadcastOp::transfer(ArrayRef<Abstract> x) {
   result.partSize = 1;
   result.spectral = result.frobenius = result.perhead = Series::top();
   result.rowSum = result.rowRms = Series::top();
+  result.slope = broadcastSlope(x[0].slope, getX().getType(), getType(), 1);
+  result.spread = {};
+  result.hasNoMean = false;
   return {result};
 }

@@ -272,6 +272,11 @@ std::vector<Abstract> ReshapeOp::transfer(ArrayRef<Abstract> x) {
     result.part = partOf(x[0], getX().getType(), size);
     result.partSize = size;
   }
+  ArrayRef<int64_t> before = getFeatures(getX().getType());
+  if (before.empty() || before.back() != size) {
+    result.spread = {}; // of other rows
+    result.hasNoMean = false;
+  }
   return {result};
 }
 
@@ -281,8 +286,10 @@ std::vector<Abstract> SliceOp::transfer(ArrayRef<Abstract> x) {
   double count = static_cast<double>(getX().getType().getDimSize(0));
   result.whole = better(x[0].peak, Series(std::sqrt(count)) * x[0].whole);
   result.part = result.across = result.whole;
-  result.partSize = 0;
+  result.partSize = result.slope.partSize = 0;
   result.rowRms = Series::top();
+  result.spread = {};
+  result.hasNoMean = false;
   return {result};
 }
 std::vector<Abstract> UnsliceOp::transfer(ArrayRef<Abstract> x) { return {join(x)}; }
