@@ -104,14 +104,11 @@ struct Sizes {
   double peak, spectral, frobenius, rows;
 };
 
-/// Draws every parameter and declares norms that it really has.
-/// `isStart`: streams start from embeddings as they are, so that x0.rms is about their rows; else
-/// the rows are signs of one size, which max() says as well.
-inline void drawWeights(Draw &draw, ModelOp model, Environment &environment, bool isStart = true) {
-  OpBuilder builder = OpBuilder::atBlockBegin(&model.getBody().front());
+/// Gaussian, rank-one, sparse or signed matrices, vectors of both signs. `isStart`: streams start
+/// from embeddings as they are, at scales of 10^-2 to 10^2; else the rows are signs of one size.
+inline void drawValues(Draw &draw, ModelOp model, Environment &environment, bool isStart) {
   SmallVector<ParamOp> params;
   model.walk([&](ParamOp op) { params.push_back(op); });
-  std::vector<Sizes> sizes;
   for (ParamOp op : params) {
     auto repeat = op->getParentOfType<RepeatOp>();
     int64_t layers = repeat ? repeat.getCount() : 1;
@@ -119,38 +116,58 @@ inline void drawWeights(Draw &draw, ModelOp model, Environment &environment, boo
     llvm::append_range(shape, op.getType().getShape());
     Array array(shape);
     int64_t size = op.getType().getNumElements();
-    double peak = 0, norm = 0, frobenius = 0, rows = 0;
     for (int64_t layer = 0; layer < layers; ++layer) {
       double *w = array.data.data() + layer * size;
-      if (op.getType().getRank() == 2) {
-        int64_t m = op.getType().getDimSize(0), n = op.getType().getDimSize(1);
-        drawMatrix(draw, w, m, n);
-        if (op.getPath() == "E" || op.getPath() == "F") // embeddings
-          for (int64_t i = 0; i < m; ++i) {
-            double scale = std::pow(10, draw.uniform(-2, 2)), sum = 0;
-            for (int64_t j = 0; j < n; ++j) {
-              double entry =
-                  isStart ? (draw.below(6) ? draw.normal() : 0) : (draw.below(2) ? 1.0 : -1.0);
-              w[i * n + j] = scale * entry;
-              sum += w[i * n + j] * w[i * n + j];
-            }
-            rows = std::max(rows, std::sqrt(sum / n));
-          }
-        norm = std::max(norm, spectral(w, m, n));
-      } else {
+      if (op.getType().getRank() != 2) {
         for (int64_t i = 0; i < size; ++i)
           w[i] = draw.uniform(-2, 2);
+        continue;
       }
-      double sum = 0;
-      for (int64_t i = 0; i < size; ++i) {
-        peak = std::max(peak, std::abs(w[i]));
-        sum += w[i] * w[i];
-      }
-      frobenius = std::max(frobenius, std::sqrt(sum));
+      int64_t m = op.getType().getDimSize(0), n = op.getType().getDimSize(1);
+      drawMatrix(draw, w, m, n);
+      if (op.getPath() == "E" || op.getPath() == "F") // embeddings
+        for (int64_t i = 0; i < m; ++i) {
+          double scale = std::pow(10, draw.uniform(-2, 2));
+          for (int64_t j = 0; j < n; ++j)
+            w[i * n + j] = scale * (isStart ? (draw.below(6) ? draw.normal() : 0)
+                                            : (draw.below(2) ? 1.0 : -1.0));
+        }
     }
     environment.parameters[op.getPath()] = array;
-    sizes.push_back({op, peak, norm, frobenius, rows});
   }
+}
+
+/// What a parameter has in the layer where it has most of it.
+inline Sizes sizesOf(ParamOp op, const Array &array) {
+  Sizes sizes{op, 0, 0, 0, 0};
+  ArrayRef<int64_t> shape = op.getType().getShape();
+  int64_t size = op.getType().getNumElements(), width = shape.empty() ? 1 : shape.back();
+  for (int64_t first = 0; first < array.size(); first += size) {
+    const double *w = array.data.data() + first;
+    double sum = 0;
+    for (int64_t i = 0; i < size; i += width) {
+      double row = 0;
+      for (int64_t j = 0; j < width; ++j) {
+        sizes.peak = std::max(sizes.peak, std::abs(w[i + j]));
+        row += w[i + j] * w[i + j];
+      }
+      sizes.rows = std::max(sizes.rows, std::sqrt(row / double(width)));
+      sum += row;
+    }
+    sizes.frobenius = std::max(sizes.frobenius, std::sqrt(sum));
+    if (op.getType().getRank() == 2)
+      sizes.spectral = std::max(sizes.spectral, spectral(w, op.getType().getDimSize(0), width));
+  }
+  return sizes;
+}
+
+/// Declares norms that the parameters really have. `isStart`: x0.rms is about the rows of E; else
+/// their signs are of one size, which max() says as well.
+inline void declareSizes(Draw &draw, ModelOp model, Environment &environment, bool isStart) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&model.getBody().front());
+  std::vector<Sizes> sizes;
+  model.walk(
+      [&](ParamOp op) { sizes.push_back(sizesOf(op, environment.parameters[op.getPath()])); });
   // A promise about a path is one about every longer path that ends with it.
   auto most = [&](const Sizes &of, double Sizes::*size) {
     double largest = 0;
@@ -160,12 +177,13 @@ inline void drawWeights(Draw &draw, ModelOp model, Environment &environment, boo
         largest = std::max(largest, other.*size);
     return largest;
   };
+  auto isTable = [](const Sizes &of) { return of.op.getPath() == "E" || of.op.getPath() == "F"; };
   double embedded = 0;
   for (const Sizes &of : sizes)
-    embedded = std::max(embedded, of.rows);
+    embedded = std::max(embedded, isTable(of) ? of.rows : 0);
   for (const Sizes &of : sizes) {
     ParamOp op = of.op;
-    if (!isStart && (op.getPath() == "E" || op.getPath() == "F"))
+    if (!isStart && isTable(of))
       declare(builder, op.getLoc(), "max", op.getPath(), of.peak);
     else if (op.getPath() == "E")
       declare(builder, op.getLoc(), "x0.rms", "", embedded);
@@ -176,6 +194,12 @@ inline void drawWeights(Draw &draw, ModelOp model, Environment &environment, boo
     else
       declare(builder, op.getLoc(), "max", op.getPath(), most(of, &Sizes::peak));
   }
+}
+
+/// Draws every parameter and declares norms that it really has.
+inline void drawWeights(Draw &draw, ModelOp model, Environment &environment, bool isStart = true) {
+  drawValues(draw, model, environment, isStart);
+  declareSizes(draw, model, environment, isStart);
 }
 
 /// Largest rms and |entry| of the rows of [rows x width].

@@ -63,14 +63,17 @@ public:
   ast::FilePtr file;
 };
 
+inline const stable::Verdict *find(const stable::Report &report, const std::string &property,
+                                   stable::Basis basis = stable::Basis::worstCase) {
+  for (const stable::Verdict &verdict : report.verdicts)
+    if (verdict.property == property && verdict.basis == basis)
+      return &verdict;
+  return nullptr;
+}
 inline const stable::Verdict *find(const std::optional<stable::Report> &report,
                                    const std::string &property,
                                    stable::Basis basis = stable::Basis::worstCase) {
-  if (report)
-    for (const stable::Verdict &verdict : report->verdicts)
-      if (verdict.property == property && verdict.basis == basis)
-        return &verdict;
-  return nullptr;
+  return report ? find(*report, property, basis) : nullptr;
 }
 
 /// The word of a property: "P", "R", "U"; "-" where there is no verdict.
