@@ -76,7 +76,7 @@ bool isClass(const ast::Expr &expr) {
 
 bool isGrowth(llvm::StringRef property) {
   return property == "forward.growth" || property == "forward.variance" ||
-         property == "deepnorm.update_bound";
+         property == "backward.sensitivity_bound" || property == "deepnorm.update_bound";
 }
 } // namespace
 

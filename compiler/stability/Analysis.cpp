@@ -2,14 +2,15 @@
 // After a step the stream is new: its size is r again, and older sizes are told apart by epochs.
 #include "compiler/stability/Analysis.h"
 #include "dialect/Idioms.h"
+#include "dialect/Sensitivity.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-Analysis::Analysis(ModelOp model, Assumptions &assumptions, Weights weights)
-    : model(model), assumptions(assumptions), weights(weights) {
+Analysis::Analysis(ModelOp model, Assumptions &assumptions, Weights weights, Ranges ranges)
+    : model(model), assumptions(assumptions), weights(weights), ranges(std::move(ranges)) {
   model.walk([&](PrimitiveOpInterface op) {
     if (op.getOpClass() != OpClass::Mixing || op->getNumResults() < 2)
       return;
@@ -20,6 +21,7 @@ Analysis::Analysis(ModelOp model, Assumptions &assumptions, Weights weights)
     if (isRoot(op))
       roots[behindApplies(op.getPrevious())] = op.getStream();
   });
+  findStarts();
   runBlock(model.getBody().front());
   close();
   DenseSet<Value> seen;
@@ -36,8 +38,7 @@ void Analysis::runBlock(Block &block) {
 
 void Analysis::runOp(Operation &op) {
   if (auto param = dyn_cast<ParamOp>(op))
-    values[param.getResult()] =
-        assumptions.parameter(param, weights, sizeOfHeads());
+    values[param.getResult()] = assumptions.parameter(param, weights, sizeOfHeads());
   else if (auto apply = dyn_cast<ApplyOp>(op))
     runApply(apply);
   else if (auto step = dyn_cast<StepOp>(op))
@@ -51,9 +52,12 @@ void Analysis::runOp(Operation &op) {
   else
     for (Value result : op.getResults())
       values[result] = Abstract();
-  for (Value value : op.getResults())
+  for (Value value : op.getResults()) {
+    if (starts.count(value))
+      values[value].slope = formerStream(value.getType());
     if (auto root = roots.find(value); root != roots.end())
       open(value, root->second);
+  }
 }
 
 void Analysis::runApply(ApplyOp op) {
@@ -64,6 +68,8 @@ void Analysis::runApply(ApplyOp op) {
     for (LawOp law : op.getBody().getOps<LawOp>())
       applyLaw(law, op, x, result.getType());
     values[result] = std::move(x);
+    applyStd(op, result);
+    applyStd(op, resolve(value)); // a norm looks through definitions
   }
 }
 
@@ -91,6 +97,9 @@ void Analysis::runStep(StepOp op) {
   bool isOther = stack.repeat && stack.repeat.getCarries().size() > 1;
   stack.usesLargest |= next.usesOlder || isOther || (next.epoch >= 0 && next.epoch != epoch) ||
                        (isOpen && previous->epoch != epoch);
+  next.slope.usesOlder |= next.slope.epoch >= 0 && next.slope.epoch != epoch;
+  if (next.spread.epoch >= 0 && next.spread.epoch != epoch)
+    next.spread = {}; // of another stream
   equation.op = op;
   equation.next = std::move(next);
   stack.equations.push_back(std::move(equation));
@@ -172,6 +181,8 @@ bool Analysis::runIdiom(Operation &op) {
   Value value = op.getResult(0);
   if (std::optional<Normalisation> norm = matchNormalisation(value)) {
     NormShape shape = {norm->isCentred, norm->q, norm->eps, norm->outside, norm->number};
+    if (const Abstract &input = getStream(norm->input); input.hasSkip && input.hasRest)
+      sums.try_emplace(value, NormOfSum{shape, input});
     values[value] =
         scaled(normalised(getStream(norm->input), norm->input.getType(), shape, &op), *norm, &op);
     return true;
@@ -225,6 +236,8 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
       x.norm = Abstract::Norm::gained;
     if (x.whole.isTop() && !x.culprit && x.carriers.empty())
       x.culprit = op;
+    if (!x.slope.whole.isFinite() && !x.slope.culprit && x.slope.carriers.empty())
+      x.slope.culprit = op;
     values[result] = x;
   }
   if (results.front().scores && op->getNumOperands() > 1)

@@ -33,11 +33,22 @@ struct Chain {
   Value root;
   std::optional<double> r0; ///< absent: the embedding, of unknown size
   std::optional<double> peak0;
-  uint64_t grounds = 0;
+  double s0 = 0;              ///< least standard deviation of a token; 0: nothing is known
+  Slope link = Slope::none(); ///< of what it starts from, in the streams that this is made of
+  uint64_t grounds = 0, spreadGrounds = 0;
   int64_t width = 0, narrowest = 0;  ///< of the streams it stands for
   bool isDerived = false;            ///< made of other streams: r0 may depend on the depth
   llvm::SmallVector<Value> carriers; ///< undeclared parameters in which its start is unbounded
 };
+
+/// What is known of the stream before one step of a stack, in all its layers.
+struct StreamRange {
+  Series size = Series::top();  ///< rms, at most
+  std::optional<Series> spread; ///< standard deviation, at least
+  uint64_t grounds = 0, spreadGrounds = 0;
+};
+/// By stack and step.
+using Ranges = std::vector<std::vector<StreamRange>>;
 
 /// Scores of one attention, at some r.
 struct Attention {
@@ -45,6 +56,12 @@ struct Attention {
   Bound scores;
   Abstract query, key;
   int stack;
+};
+
+/// A norm of a x + f: its form and what it reads.
+struct NormOfSum {
+  NormShape shape;
+  Abstract input;
 };
 
 /// What scales or shifts a normalised value, and where.
@@ -59,7 +76,8 @@ Value behindApplies(Value value);
 
 class Analysis {
 public:
-  Analysis(ModelOp model, Assumptions &assumptions, Weights weights);
+  /// With `ranges`, streams have these sizes instead of r.
+  Analysis(ModelOp model, Assumptions &assumptions, Weights weights, Ranges ranges = {});
 
   ModelOp model;
   Assumptions &assumptions;
@@ -69,10 +87,15 @@ public:
   std::vector<Attention> attentions;
   llvm::DenseMap<Operation *, uint64_t> laws;
   std::vector<NormPart> normParts;
-  llvm::DenseSet<Value> gains, biases; ///< undeclared parameters that scale or shift a norm
+  llvm::DenseMap<Value, NormOfSum> sums; ///< by the normalised value, before gain and bias
+  llvm::DenseSet<Value> gains, biases;   ///< undeclared parameters that scale or shift a norm
 
   /// Coefficients of a chain; stacks of fewer steps are filled up with x <- x.
   std::vector<Recurrence::Coefficients> coefficients(int chain, bool ofPeak) const;
+  /// Size r of the chain's stream before each step of each layer, and behind the last.
+  void
+  followSizes(int chain,
+              llvm::function_ref<void(size_t stack, size_t step, int64_t layer, double r)> f) const;
   /// Size of the chain's last stream, rounded up; infinity where it is not known.
   double evaluate(int chain, bool ofPeak) const;
   /// Size of its largest stream, the first one included.
@@ -106,6 +129,8 @@ private:
   bool applyDegree(double degree, ApplyOp op, Abstract &x) const;
   bool applySlope(double bound, ApplyOp op, Abstract &x, Type type) const;
   Value inputOf(ApplyOp op) const;
+  void applyChange(LawOp law, double bound, ApplyOp op, Abstract &x);
+  void applyStd(ApplyOp op, Value value);
   Abstract streamOf(Type type);
   void close();
   Abstract result(int chain, Type type);
@@ -113,12 +138,14 @@ private:
   int chainOf(ValueRange carries, llvm::StringRef stream);
   void start(Chain &chain, Value carry);
   static bool isRoot(StepOp op);
+  void findStarts();
   bool isAround(StepOp op) const;
   size_t stateOf(int chain) const;
   size_t updatesOfLayer(int chain) const;
   void findOutputs(Value value, llvm::DenseSet<Value> &seen);
   Recurrence recurrence(int chain, bool ofPeak, double &start) const;
   const Abstract &get(Value value) const { return values.find(value)->second; }
+  Slope formerStream(Type type) const;
 
   /// An idiom sees through steps to what they computed; the stream behind it is the newer size.
   const Abstract &getStream(Value resolved) {
@@ -126,12 +153,14 @@ private:
     return get(step == streams.end() ? resolved : step->second);
   }
 
+  Ranges ranges;
   llvm::DenseMap<Value, Abstract> values;
   llvm::DenseMap<Value, Value> streams; ///< by what their last step computed
   /// The chain of a stream outside repeats, and how many steps of it had been taken.
   llvm::DenseMap<Value, std::pair<int, size_t>> chainOfResult;
   std::vector<int> outputs;
   llvm::DenseMap<Value, llvm::StringRef> roots; ///< streams that steps outside repeats start from
+  llvm::DenseSet<Value> starts;                 ///< embeddings that streams start from
   int epoch = 0;
   int current = -1;      ///< the open stack
   int64_t headSize = -1; ///< -1: no attention

@@ -64,7 +64,7 @@ static LogicalResult checkOne(const Assumption &assumption) {
       return op.emitError("'") << assumption.form << "' is bounded by " << print(value)
                                << ", not a number from 0 on";
   bool wantsLower = assumption.form == "x0.std" || assumption.form == "std";
-  if (assumption.isLower != wantsLower)
+  if (assumption.isLower != wantsLower && assumption.form != "norm.gain")
     return op.emitError("'") << assumption.form << "' takes '" << (wantsLower ? ">=" : "<=") << "'";
   return success();
 }
@@ -97,6 +97,7 @@ FailureOr<Assumptions> Assumptions::read(ModelOp model) {
         isGood = false;
       }
   }
+  isGood &= succeeded(result.checkGains());
   if (!isGood)
     return failure();
   return result;
@@ -109,7 +110,7 @@ std::optional<double> Assumptions::number(StringRef form, uint64_t &grounds) con
       double value = list[i].isLower ? list[i].bound.smallest() : list[i].bound.largest();
       if (!best || (list[i].isLower ? value > *best : value < *best)) {
         best = value;
-        grounds |= uint64_t(1) << std::min<size_t>(i, 63);
+        grounds |= bitOf(i);
       }
     }
   return best;
@@ -123,10 +124,6 @@ const Assumption *Assumptions::optimizer() const {
 }
 
 //===-- matching -------------------------------------------------------------===//
-
-static bool endsWithPath(StringRef whole, StringRef end) {
-  return whole == end || (whole.ends_with(end) && whole.drop_back(end.size()).ends_with("."));
-}
 
 bool Assumptions::matches(const Assumption &one, ParamOp op) const {
   Operation *scope = const_cast<Assumption &>(one).op->getParentOp();
@@ -252,7 +249,7 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
   Series peak = Series::top();
   for (size_t i = 0; i < list.size(); ++i) {
     const Assumption &one = list[i];
-    uint64_t bit = uint64_t(1) << std::min<size_t>(i, 63);
+    uint64_t bit = bitOf(i);
     if (one.path.empty() || !matches(one, op))
       continue;
     if (one.form == "spectral")
@@ -267,6 +264,7 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
       tighten(x.rowSum, one, bit, x, op);
     else if (one.form == "doubly_stochastic") {
       x.rowSum = smaller(x.rowSum, 1.0);
+      x.spectral = smaller(x.spectral, 1.0); // a mean of permutations
       peak = smaller(peak, 1.0);
       x.grounds |= bit;
     }
@@ -311,6 +309,11 @@ void Assumptions::applyGain(Abstract &gain, Operation *place) const {
     auto op = const_cast<Assumption &>(list[i]).op;
     if (list[i].form != "norm.gain" || !op->getParentOp()->isProperAncestor(place))
       continue;
+    if (list[i].isLower) { // positive from there on; it bounds nothing from above
+      gain.low = larger(gain.low, list[i].bound);
+      gain.lowGrounds |= bitOf(i);
+      continue;
+    }
     Series tighter = smaller(gain.peak.b, list[i].bound);
     if (gain.peak.isConstant() && tighter == gain.peak.b)
       continue;
@@ -320,7 +323,7 @@ void Assumptions::applyGain(Abstract &gain, Operation *place) const {
     gain.across = better(gain.across, gain.peak);
     gain.carriers.clear();
     gain.culprit = nullptr;
-    gain.grounds |= uint64_t(1) << std::min<size_t>(i, 63);
+    gain.grounds |= bitOf(i);
   }
 }
 
@@ -343,7 +346,7 @@ void Assumptions::applyBias(Abstract &bias, Operation *place, double size) const
     }
     bias.carriers.clear();
     bias.culprit = nullptr;
-    bias.grounds |= uint64_t(1) << std::min<size_t>(i, 63);
+    bias.grounds |= bitOf(i);
   }
 }
 

@@ -47,6 +47,8 @@ public:
   void applyBias(Abstract &bias, Operation *place, double size) const;
   /// The smallest bound of `form` without a path: x0.rms.
   std::optional<double> number(llvm::StringRef form, uint64_t &grounds) const;
+  /// The least standard deviation that is promised of what a definition gives; 0 where none is.
+  double deviationOf(ApplyOp op, uint64_t &grounds) const;
   const Assumption *optimizer() const;
   /// What one assumption about parameters says of `op` in a layer (0-based); nothing where it is
   /// about others.
@@ -59,6 +61,7 @@ public:
 
 private:
   void applySizes(ParamOp op, Abstract &x, Series &peak) const;
+  LogicalResult checkGains();
   bool matches(const Assumption &assumption, ParamOp op) const;
   void tighten(Series &bound, const Assumption &assumption, uint64_t bit, Abstract &x,
                ParamOp op) const;
@@ -71,6 +74,12 @@ private:
 
 /// Largest |entry| that can be drawn.
 double largestInitial(InitAttr init);
+/// The bit of an assumption; those beyond the 63rd share the last.
+inline uint64_t bitOf(size_t index) { return uint64_t(1) << std::min<size_t>(index, 63); }
+/// Whether `end` names what is called `whole`: "q.W" for "attn.q.W".
+bool endsWithPath(llvm::StringRef whole, llvm::StringRef end);
+/// Where a definition is used, as parameters below it are called: "attn", "enc.attn".
+std::string scopeOf(ApplyOp op);
 /// The bound that AdamW keeps on one coordinate's step: U(beta1, beta2) of S73.
 double adamBound(double beta1, double beta2);
 

@@ -88,6 +88,9 @@ struct Recurrence {
   /// is not.
   struct Coefficients {
     double a = 1, b = 0, c = 0, gain = 0;
+
+    /// r_{k+1} from r_k, not less than the exact value.
+    double next(double r) const;
   };
   /// Coefficients of all updates of a model of `depth` layers, in order; every layer has the same
   /// number of updates (a missing one is the default, x <- x). Steps before or after the layers are

@@ -1,6 +1,7 @@
 // Laws: what a definition's author declares of its value, trusted and listed (S7). Each is used
 // only where the equations say less.
 #include "compiler/stability/Analysis.h"
+#include "dialect/Sensitivity.h"
 #include <cmath>
 
 using namespace mlir;
@@ -95,12 +96,44 @@ bool Analysis::applySlope(double bound, ApplyOp op, Abstract &x, Type type) cons
   return true;
 }
 
+/// |f(x) - f(y)| <= c |x - y| in l2, of the row that changes most: its slope is c times its
+/// input's.
+void Analysis::applyChange(LawOp law, double bound, ApplyOp op, Abstract &x) {
+  Value input = inputOf(op);
+  if (!input || x.slope.isNone())
+    return;
+  Slope given = get(input).slope;
+  Series limit = Series(bound) * given.whole;
+  if (!limit.isFinite() || x.slope.whole.largest() <= limit.smallest())
+    return;
+  if (!laws.count(law))
+    laws[law] = assumptions.addLaw(law);
+  given.grounds |= laws[law];
+  given.whole = limit;
+  given.part = given.across = Series::top();
+  given.partSize = 0;
+  x.slope = std::move(given);
+}
+
+/// A promise about the standard deviation of what a definition gives.
+void Analysis::applyStd(ApplyOp op, Value value) {
+  auto found = values.find(value);
+  uint64_t grounds = 0;
+  double least = assumptions.deviationOf(op, grounds);
+  if (found == values.end() || least <= lowest(found->second.spread).smallest())
+    return;
+  found->second.spread = Spread::constant(least);
+  found->second.spread.grounds = grounds;
+}
+
 void Analysis::applyLaw(LawOp law, ApplyOp op, Abstract &x, Type type) {
   auto number = dyn_cast_if_present<FloatAttr>(law.getBoundAttr());
   double bound = number ? number.getValueAsDouble() : INFINITY;
   if (!std::isfinite(bound) || bound < 0)
     return;
   StringRef name = law.getPath();
+  if (name == "slope")
+    applyChange(law, bound, op, x);
   bool isUsed = name == "size"     ? applySize(bound, x, type)
                 : name == "peak"   ? applyPeak(bound, x)
                 : name == "degree" ? applyDegree(bound, op, x)

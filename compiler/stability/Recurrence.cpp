@@ -18,12 +18,13 @@ static bool isSound(const Coefficients &k) {
   return std::isfinite(k.a + k.gain + k.b + k.c) && k.a >= 0 && k.gain >= 0 && k.b >= 0 && k.c >= 0;
 }
 
-/// r behind one update.
-static double after(const Coefficients &k, double r) {
-  double next = product(k.a + k.gain, r) + k.b + product(k.c, product(r, r));
+double Coefficients::next(double r) const {
+  if (!isSound(*this))
+    return HUGE_VAL;
+  double next = product(a + gain, r) + b + product(c, product(r, r));
   // Five roundings downwards at most: 1 + 4 epsilon (8 roundings) is above them all. Underflow
   // must not reach zero.
-  bool isZero = k.b == 0 && (r == 0 || (k.a + k.gain == 0 && k.c == 0));
+  bool isZero = b == 0 && (r == 0 || (a + gain == 0 && c == 0));
   return isZero ? 0 : std::max(next * (1 + 4 * DBL_EPSILON), DBL_MIN);
 }
 
@@ -33,7 +34,7 @@ static double evaluateTable(const std::vector<Coefficients> &table, double r0,
   for (const Coefficients &k : table) {
     if (!isSound(k))
       return HUGE_VAL;
-    r = after(k, r);
+    r = k.next(r);
     if (largest)
       *largest = std::max(*largest, r);
   }
@@ -52,7 +53,7 @@ std::vector<double> Recurrence::sizes(int64_t depth, double r0) const {
   std::vector<double> sizes;
   double r = r0;
   for (const Coefficients &k : at(depth)) {
-    r = isSound(k) ? after(k, r) : HUGE_VAL;
+    r = isSound(k) ? k.next(r) : HUGE_VAL;
     sizes.push_back(roundUp(r));
   }
   return sizes;

@@ -1,6 +1,7 @@
 // Streams: chains of streams, the recurrence of each, and what a stream is outside its own steps.
 // A bound in r is about one state of one chain; everywhere else only its number may be used.
 #include "compiler/stability/Analysis.h"
+#include "dialect/Sensitivity.h"
 #include <cfloat>
 #include <cmath>
 
@@ -27,7 +28,29 @@ Abstract Analysis::streamOf(Type type) {
   x.skip = x.initialSkip = 1.0;
   x.hasRest = false;
   x.epoch = ++epoch;
+  x.slope = formerStream(type);
+  x.spread = Spread::stream();
+  x.spread.epoch = epoch;
+  size_t stack = static_cast<size_t>(current), step = stacks[current].equations.size();
+  if (stack >= ranges.size() || step >= ranges[stack].size())
+    return x;
+  const StreamRange &range = ranges[stack][step];
+  if (range.size.isFinite()) {
+    x.whole = x.part = Bound::constant(range.size);
+    x.peak = x.across = Bound::constant(Series(std::sqrt(double(size))) * range.size);
+  }
+  x.grounds = range.grounds;
+  if (range.spread)
+    x.spread = Spread::constant(*range.spread);
+  x.spread.grounds = range.spreadGrounds;
   return x;
+}
+
+/// Of a stream that is none any more once there is another.
+Slope Analysis::formerStream(Type type) const {
+  Slope slope = Slope::stream(ShapedType::getNumElements(getFeatures(type)), lastOf(type));
+  slope.epoch = epoch;
+  return slope;
 }
 
 // A stream behind its last step: a number where it is known.
@@ -38,6 +61,7 @@ Abstract Analysis::result(int chain, Type type) {
   x.whole = x.part = Bound::constant(r);
   x.peak = Bound::constant(std::min(r * std::sqrt(double(x.partSize)), evaluate(chain, true)));
   x.across = x.peak;
+  x.slope = formerStream(type);
   for (const Stack &stack : stacks)
     if (stack.chain == chain)
       for (const Equation &equation : stack.equations) {
@@ -67,6 +91,18 @@ static bool isEmbedding(Value value, DenseSet<Value> &seen) {
 bool Analysis::isRoot(StepOp op) {
   return !op->getParentOfType<RepeatOp>() &&
          !behindApplies(op.getPrevious()).getDefiningOp<StepOp>();
+}
+
+void Analysis::findStarts() {
+  SmallVector<Value> first;
+  model.walk([&](RepeatOp op) { llvm::append_range(first, op.getCarries()); });
+  model.walk([&](StepOp op) {
+    if (isRoot(op))
+      first.push_back(op.getPrevious());
+  });
+  for (Value value : first)
+    if (DenseSet<Value> seen; isEmbedding(value, seen))
+      starts.insert(behindApplies(value));
 }
 
 /// Steps and repeats of a chain so far: two of its states are the same where this is.
@@ -124,6 +160,7 @@ int Analysis::chainOf(ValueRange carries, StringRef stream) {
   chain.stream = stream.str();
   chain.root = resolve(carries.front());
   chain.r0 = chain.peak0 = 0.0;
+  chain.s0 = INFINITY;
   chain.narrowest = std::numeric_limits<int64_t>::max();
   for (Value carry : carries)
     start(chain, carry);
@@ -152,6 +189,15 @@ void Analysis::start(Chain &chain, Value carry) {
   if (std::optional<double> rms = assumptions.number("x0.rms", chain.grounds))
     if (isStart && (chains.empty() || !r0))
       r0 = r0 ? std::min(*r0, *rms) : *rms;
+  double s0 = lowest(x.spread).smallest();
+  uint64_t spreadGrounds = x.spread.grounds;
+  if (isStart)
+    if (std::optional<double> std = assumptions.number("x0.std", spreadGrounds))
+      s0 = std::max(s0, *std);
+  chain.s0 = std::min(chain.s0, s0);
+  chain.spreadGrounds |= spreadGrounds;
+  if (!isStart)
+    chain.link = largerSlope(chain.link, x.slope);
   chain.r0 = chain.r0 && r0 ? std::optional(std::max(*chain.r0, *r0)) : std::nullopt;
   chain.peak0 = chain.peak0 && peak0 ? std::optional(std::max(*chain.peak0, *peak0)) : std::nullopt;
 }
@@ -254,6 +300,32 @@ std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofP
     }
   }
   return all;
+}
+
+void Analysis::followSizes(int chain, function_ref<void(size_t, size_t, int64_t, double)> f) const {
+  std::vector<Recurrence::Coefficients> all = coefficients(chain, /*ofPeak=*/false);
+  size_t most = 1, next = 0;
+  for (const Stack &stack : stacks)
+    if (stack.chain == chain)
+      most = std::max(most, stack.equations.size());
+  double r = chains[chain].r0.value_or(INFINITY);
+  auto pass = [&](size_t count) {
+    for (size_t i = 0; i < count; ++i)
+      r = all[next++].next(r);
+  };
+  if (chains[chain].isDerived)
+    pass(most);
+  for (size_t i = 0; i < stacks.size(); ++i) {
+    size_t steps = stacks[i].equations.size();
+    for (int64_t layer = 0; stacks[i].chain == chain && layer < stacks[i].count; ++layer) {
+      for (size_t step = 0; step < steps; ++step) {
+        f(i, step, layer, r);
+        pass(1);
+      }
+      pass(most - steps);
+      f(i, steps, layer, r);
+    }
+  }
 }
 
 Recurrence Analysis::recurrence(int chain, bool ofPeak, double &start) const {

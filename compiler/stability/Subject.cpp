@@ -60,6 +60,8 @@ const Subject::Depth &Subject::depthOf(int64_t depth) {
     if (analysis.chains.size() != declared.chains.size())
       return result;
     result.update = updateTotal(analysis);
+    if (weights == Weights::declared && sensitivity().isFinite())
+      result.sensitivity = sensitivityOf(analysis, Detail::worstLayer);
     for (size_t chain = 0; chain < analysis.chains.size(); ++chain)
       result.of[{weights, chain}] = analysis.coefficients(chain, /*ofPeak=*/false);
   }
@@ -80,6 +82,60 @@ std::optional<double> Subject::updateTotalAt(int64_t depth) {
   return found.isGood ? found.update : std::nullopt;
 }
 
+/// Layers that are looked at one by one; of more, every one is taken for the worst of them.
+static constexpr int64_t mostLayers = 1024;
+
+const Sensitivity &Subject::sensitivity() {
+  if (!change)
+    change = std::make_unique<Sensitivity>(sensitivityOf(
+        declared, declared.layers() <= mostLayers ? Detail::eachLayer : Detail::worstLayer));
+  return *change;
+}
+
+Growth Subject::sensitivityGrowth() {
+  if (!sensitivity().isFinite())
+    return Growth::unbounded();
+  int64_t depth = std::max<int64_t>(1, declared.layers());
+  if (!isKnownAtOtherDepths(depth))
+    return Growth::unknown(0);
+  Growth result = Growth::bounded();
+  for (size_t chain = 0; chain < declared.chains.size(); ++chain) {
+    Recurrence recurrence;
+    recurrence.at = [&](int64_t n) { return depthOf(n).sensitivity.factors[chain]; };
+    result = result.times(recurrence.growth(depth));
+  }
+  if (result.kind() == Growth::Kind::unknown)
+    return growthOfPostNorms(depth).value_or(result);
+  return result;
+}
+
+// What is asked of a, B and L_f at the sampled depths holds at all larger ones where their formulas
+// say that a does not fall and that L_f/a + 4 B/a does not rise.
+std::optional<Growth> Subject::growthOfPostNorms(int64_t depth) {
+  std::vector<int64_t> samples = sampleDepths(depth);
+  for (int64_t sample : samples) {
+    const std::optional<PostNorms> &post = depthOf(sample).sensitivity.post;
+    if (!post || !post->holds() || post->start != depthOf(samples.front()).sensitivity.post->start)
+      return std::nullopt;
+  }
+  std::optional<ScheduleTerm> skip = recognise(
+      [&](int64_t n) { return std::vector<double>(n, depthOf(n).sensitivity.post->skip); }, depth);
+  if (!skip || skip->p != 0 || skip->s > 0 || skip->q < 0)
+    return std::nullopt;
+  Recurrence recurrence;
+  recurrence.at = [&](int64_t n) { return depthOf(n).sensitivity.post->logs; };
+  Growth growth = recurrence.growth(depth);
+  return growth <= Growth::exponential() ? std::optional(growth) : std::nullopt;
+}
+
+/// Where the model chooses by its depth, depths not sampled may choose otherwise.
+bool Subject::isKnownAtOtherDepths(int64_t depth) {
+  bool isGood = options.atDepth && !model->hasAttr("chooses_by_depth");
+  for (int64_t sample : sampleDepths(depth))
+    isGood = isGood && depthOf(sample).isGood;
+  return isGood;
+}
+
 Growth Subject::growth(Weights weights, int chain) {
   if (auto known = classes.find({weights, chain}); known != classes.end())
     return known->second;
@@ -91,13 +147,9 @@ Growth Subject::growth(Weights weights, int chain) {
   Growth result = Growth::unbounded();
   if (!isTop) {
     int64_t depth = std::max<int64_t>(1, analysis.layers());
-    // Where the model chooses by its depth, depths not sampled may choose otherwise.
-    bool isGood = options.atDepth && !model->hasAttr("chooses_by_depth");
-    for (int64_t sample : sampleDepths(depth))
-      isGood = isGood && depthOf(sample).isGood;
     Recurrence recurrence;
     recurrence.at = [&](int64_t n) { return at(weights, chain, n); };
-    result = isGood ? recurrence.growth(depth) : Growth::unknown(0);
+    result = isKnownAtOtherDepths(depth) ? recurrence.growth(depth) : Growth::unknown(0);
   }
   classes.emplace(std::pair(weights, chain), result);
   return result;

@@ -5,6 +5,7 @@
 
 #include "compiler/stability/Analysis.h"
 #include "compiler/stability/InitModel.h"
+#include "compiler/stability/Sensitivity.h"
 #include "compiler/stability/Verify.h"
 
 #include <map>
@@ -45,6 +46,10 @@ public:
   const std::vector<Recurrence::Coefficients> &at(Weights weights, int chain, int64_t depth);
   /// U of deepnorm.update_bound at another depth, where S90 is about it.
   std::optional<double> updateTotalAt(int64_t depth);
+  /// How much the last stream changes with the first, for the declared weights.
+  const Sensitivity &sensitivity();
+  /// Class in depth of its product; unknown where other depths cannot be had.
+  Growth sensitivityGrowth();
   /// The prediction at initialisation, made when it is first asked for.
   const InitPrediction &init();
   Shape shape(const Analysis &analysis, int chain) const;
@@ -63,12 +68,16 @@ public:
 
 private:
   std::unique_ptr<InitPrediction> prediction;
+  std::unique_ptr<Sensitivity> change;
   struct Depth {
     std::map<std::pair<Weights, int>, std::vector<Recurrence::Coefficients>> of;
+    Sensitivity sensitivity; ///< of the worst layer
     std::optional<double> update;
     bool isGood = false;
   };
   const Depth &depthOf(int64_t depth);
+  bool isKnownAtOtherDepths(int64_t depth);
+  std::optional<Growth> growthOfPostNorms(int64_t depth);
   std::map<int64_t, Depth> depths;
   std::map<std::pair<Weights, int>, Growth> classes;
 };

@@ -50,7 +50,8 @@ enum class Measure {
   update,       ///< how much larger an update gets when its last matrix gets 10 times as large
   stream, ///< |P(x) - P(x/2)| / |P(x)| of a step x <- P(x) at zero weights; 1/2 if x is a summand
   depths, ///< U of S90 at N, 2N and 4N layers
-  growth  ///< mean |entry| of the last stream at N and 2N layers
+  growth, ///< mean |entry| of the last stream at N and 2N layers
+  spread  ///< |f(x) - f(y)| / |x - y| of the last and the first stream, x and y one token each
 };
 
 struct Witness {

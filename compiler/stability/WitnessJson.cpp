@@ -13,8 +13,9 @@ using namespace mlir::lnx::stability;
 
 static constexpr StringRef directions[] = {"ones", "alternating", "first"};
 static constexpr StringRef kinds[] = {"constant", "outer", "diagonal", "initial", "normal"};
-static constexpr StringRef measures[] = {"mean_abs",     "variance",     "largest_entry", "score",
-                                         "update_ratio", "stream_ratio", "update_bound",  "growth"};
+static constexpr StringRef measures[] = {"mean_abs",     "variance",     "largest_entry",
+                                         "score",        "update_ratio", "stream_ratio",
+                                         "update_bound", "growth",       "distance_ratio"};
 static constexpr StringRef versionKey = "lnx_witness";
 static constexpr int64_t version = 1;
 static constexpr size_t deepest = 64;

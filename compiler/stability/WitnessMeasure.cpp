@@ -2,6 +2,7 @@
 // The same function finds a witness and replays it.
 #include "compiler/stability/WitnessSearch.h"
 
+#include "compiler/stability/WitnessSet.h"
 #include "compiler/stability/WitnessWeights.h"
 #include "dialect/Scores.h"
 #include <cmath>
@@ -67,6 +68,9 @@ std::string stability::describe(const Witness &witness) {
     return "step " + std::to_string(witness.step + 1) + at +
            ": half the stream changes what it gives by a share of " + number +
            ", a summand of it would change by half";
+  case Measure::spread:
+    return scaled + "two tokens are " + number +
+           " times as far apart in the last stream as in the first, above " + limit;
   case Measure::depths:
   case Measure::growth: {
     std::string text = witness.measure == Measure::depths ? "U =" : "mean |x| of the last stream =";
@@ -94,6 +98,7 @@ private:
   std::optional<double> score(Operation *attention);
   std::optional<double> update(StepOp step);
   std::optional<double> change(StepOp step);
+  std::optional<double> spread(StepOp step);
   std::optional<int64_t> layerOf(Operation *op);
   std::nullopt_t fail(std::string text) {
     if (problem.empty())
@@ -183,6 +188,31 @@ std::optional<double> Measuring::change(StepOp step) {
   return change == 0 ? 0 : change / distance(*whole, nullptr);
 }
 
+/// A secant: somewhere between the two tokens the Jacobian is at least as large.
+std::optional<double> Measuring::spread(StepOp step) {
+  std::optional<int64_t> layer = layerOf(step);
+  if (!layer || witness.tokens.size() != 2)
+    return fail("two tokens are compared, not " + std::to_string(witness.tokens.size()));
+  std::vector<Array> last, first;
+  for (int64_t token : witness.tokens) {
+    WitnessRun run(analysis.model, values, {token});
+    for (Value root : embeddingsOf(analysis)) {
+      std::optional<Array> x = finish(run, run.at(root, 0));
+      if (!x)
+        return std::nullopt;
+      first.push_back(std::move(*x));
+    }
+    std::optional<Array> x = finish(run, run.at(step.getResult(), *layer));
+    if (!x)
+      return std::nullopt;
+    last.push_back(std::move(*x));
+  }
+  double apart = 0;
+  for (size_t i = 0; i < first.size() / 2; ++i)
+    apart = std::max(apart, distance(first[i], &first[first.size() / 2 + i]));
+  return apart > 0 ? std::optional(distance(last[0], &last[1]) / apart) : std::nullopt;
+}
+
 std::optional<double> Measuring::score(Operation *attention) {
   std::optional<int64_t> layer = layerOf(attention);
   if (!layer)
@@ -238,6 +268,8 @@ std::optional<double> Measuring::measure() {
     return update(step);
   if (witness.measure == Measure::stream)
     return change(step);
+  if (witness.measure == Measure::spread)
+    return spread(step);
   std::optional<Array> x = stream(step, 1);
   if (!x)
     return std::nullopt;
@@ -284,10 +316,23 @@ std::optional<double> stability::measureAgain(const Analysis &analysis, Witness 
     }
     return witness.depths.empty() ? std::nullopt : std::optional(witness.depths.back().second);
   }
-  WitnessRun run(analysis.model, witness.parameters, witness.tokens);
-  if (std::optional<std::string> broken = brokenPromise(analysis, run)) {
-    problem = *broken;
-    return std::nullopt;
+  std::vector<std::vector<int64_t>> sequences = {witness.tokens};
+  if (witness.measure == Measure::spread) { // each by itself, and all that lies between them
+    sequences.clear();
+    for (int64_t token : witness.tokens)
+      sequences.push_back({token});
+    for (const Assumption &one : analysis.assumptions.all())
+      if (one.form == "x0.std") {
+        problem = "between two tokens assume " + one.text + " may not hold";
+        return std::nullopt;
+      }
+  }
+  for (const std::vector<int64_t> &tokens : sequences) {
+    WitnessRun run(analysis.model, witness.parameters, tokens);
+    if (std::optional<std::string> broken = brokenPromise(analysis, run)) {
+      problem = *broken;
+      return std::nullopt;
+    }
   }
   return Measuring(analysis, witness, problem).measure();
 }

@@ -22,13 +22,16 @@ static bool fits(const Witness &witness, const Analysis &analysis) {
     return true;
   if (property == "forward.growth" || property == "forward.wellposed")
     return witness.measure == Measure::meanAbs;
-  if (property != "forward.bound" && property != "forward.variance")
+  if (property != "forward.bound" && property != "forward.variance" &&
+      property != "backward.sensitivity_bound")
     return false;
   // The statement is about the last stream, not about one on the way.
   Witness last;
   setLastPlace(last, analysis);
-  return witness.measure == (property == "forward.bound" ? Measure::meanAbs : Measure::variance) &&
-         last.step == witness.step && last.layer == witness.layer;
+  Measure measure = property == "forward.bound"      ? Measure::meanAbs
+                    : property == "forward.variance" ? Measure::variance
+                                                     : Measure::spread;
+  return witness.measure == measure && last.step == witness.step && last.layer == witness.layer;
 }
 
 FailureOr<Replayed> stability::replay(ModuleOp spec, const VerifyOptions &options,

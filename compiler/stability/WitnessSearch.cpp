@@ -37,6 +37,8 @@ public:
     witness.property = verdict.property;
     witness.claim = verdict.claim;
     witness.tokens = {0};
+    if (measure == Measure::spread)
+      witness.tokens.push_back(1);
     witness.measure = measure;
     witness.limit = limit;
   }
@@ -55,6 +57,8 @@ private:
                               int64_t layer);
   void setPlace(Operation *op, int64_t layer) { stability::setPlace(witness, analysis, op, layer); }
   bool isShown();
+  void setTokensApart(std::vector<ParameterValue> &values) const;
+  bool isUseless(ParamOp carrier) const;
 
   Subject &subject;
   const Analysis &analysis;
@@ -94,6 +98,23 @@ bool Search::isShown() {
   return measured && isViolation(witness);
 }
 
+/// Tokens 0 and 1 of every table: opposite rows.
+void Search::setTokensApart(std::vector<ParameterValue> &values) const {
+  const_cast<Analysis &>(analysis).model.walk([&](ParamOp op) {
+    if (isTable(op) && !op->getParentOfType<RepeatOp>())
+      values.push_back(valueOf(op, {.kind = Fill::Kind::outer,
+                                    .value = 1,
+                                    .left = Direction::alternating,
+                                    .right = Direction::alternating}));
+  });
+}
+
+/// A bias moves the stream and changes nothing of how it changes.
+bool Search::isUseless(ParamOp carrier) const {
+  return witness.measure == Measure::spread && carrier.getType().getRank() < 2 &&
+         !analysis.gains.count(carrier.getResult());
+}
+
 /// Makes `carrier` larger in `layer` until the measure exceeds its limit.
 std::optional<Witness> Search::grow(const WitnessWeights &weights, Operation *place,
                                     ParamOp carrier, int64_t layer) {
@@ -101,6 +122,8 @@ std::optional<Witness> Search::grow(const WitnessWeights &weights, Operation *pl
   if (!repeat)
     repeat = place->getParentOfType<RepeatOp>();
   std::vector<ParameterValue> rest = weights.quiet(repeat, layer);
+  if (witness.measure == Measure::spread)
+    setTokensApart(rest);
   weights.fit(rest, witness.tokens);
   witness.parameter = pathOf(carrier);
   // Twice the limit where the measure grows like the factor, and then as its growth asks for.
@@ -136,7 +159,8 @@ std::optional<Witness> Search::ofCarriers(const Stack &stack, Operation *last, i
     const Equation &equation = stack.equations[last ? count - 1 - i : i];
     for (Value value : equation.next.carriers) {
       auto carrier = value.getDefiningOp<ParamOp>();
-      if (!carrier || stack.count == 0 || !isScaled(equation.next.degreeIn(value)))
+      if (!carrier || stack.count == 0 || !isScaled(equation.next.degreeIn(value)) ||
+          isUseless(carrier))
         continue;
       Operation *own = const_cast<Equation &>(equation).op;
       for (int64_t layer : layers) {
@@ -249,6 +273,8 @@ std::optional<Witness> stability::findWitness(Subject &subject, const Verdict &v
     return Search(subject, verdict, Measure::meanAbs, limit).ofStream(/*isLast=*/true);
   if (property == "forward.variance")
     return Search(subject, verdict, Measure::variance, limit).ofStream(/*isLast=*/true);
+  if (property == "backward.sensitivity_bound")
+    return Search(subject, verdict, Measure::spread, limit).ofStream(/*isLast=*/true);
   if (property == "precision.overflow")
     return Search(subject, verdict, Measure::largestEntry, overflowed).ofStream(/*isLast=*/false);
   if (property == "attention.logit_bound")

@@ -172,15 +172,25 @@ std::optional<double> stability::sizeOf(const NormPart &part, WitnessRun &run, i
   return ofRms ? std::sqrt(sum / std::max<double>(1, double(array->size()))) : largest;
 }
 
+/// The smallest entry of a gain.
+static std::optional<double> smallestOf(const NormPart &part, WitnessRun &run, int64_t layer) {
+  FailureOr<Array> array = run.at(part.value, layer);
+  if (failed(array) || array->data.empty())
+    return std::nullopt;
+  return *llvm::min_element(array->data);
+}
+
 static std::optional<std::string> brokenByNorm(const Assumption &one, const NormPart &part,
                                                WitnessRun &run) {
   if (!isAbout(one, part))
     return std::nullopt;
   for (int64_t layer : layersToLookAt(part.value, run)) {
-    std::optional<double> is = sizeOf(part, run, layer, one.form == "norm.bias.rms");
+    std::optional<double> is = one.isLower ? smallestOf(part, run, layer)
+                                           : sizeOf(part, run, layer, one.form == "norm.bias.rms");
     if (!is)
       return run.problem;
-    if (!(*is <= one.bound[layer] * slack))
+    double bound = one.bound[layer];
+    if (!(one.isLower ? *is * slack >= bound : *is <= bound * slack))
       return broken(one, *is);
   }
   return std::nullopt;

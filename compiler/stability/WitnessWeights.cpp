@@ -119,7 +119,7 @@ void WitnessWeights::fitNorms(std::vector<ParameterValue> &values, ArrayRef<int6
   for (const Assumption &one : analysis.assumptions.all())
     for (const NormPart &part : analysis.normParts) {
       SmallVector<ParamOp> params = parametersBehind(part.value);
-      if (!isAbout(one, part) || params.size() != 1)
+      if (!isAbout(one, part) || one.isLower || params.size() != 1)
         continue;
       WitnessRun run(analysis.model, values, tokens);
       std::optional<double> is = sizeOf(part, run, 0, one.form == "norm.bias.rms");

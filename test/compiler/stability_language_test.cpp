@@ -283,7 +283,10 @@ TEST(StabilityLanguage, s3_bad_assumptions) {
   };
   EXPECT_EQ(messages("  assume norm.gain <= -1\n"),
             "'norm.gain' is bounded by -1, not a number from 0 on\n");
-  EXPECT_EQ(messages("  assume norm.gain >= 1\n"), "'norm.gain' takes '<='\n");
+  EXPECT_EQ(messages("  assume norm.bias.rms >= 1\n"), "'norm.bias.rms' takes '<='\n");
+  EXPECT_EQ(messages("  assume norm.gain <= 1\n  assume norm.gain >= 2\n"),
+            "a gain cannot be at least 2 and at most 1\n");
+  EXPECT_EQ(messages("  assume std(attn) <= 1\n"), "'std' takes '>='\n");
   EXPECT_EQ(messages("  assume x0.rms <= 1\n  assume x0.std >= 2\n"),
             "a token cannot have standard deviation 2 and rms 1\n");
 }

@@ -123,6 +123,27 @@ TEST(Witness, s56_sizes) {
     }
 }
 
+// Two tokens that weights of nobody's choosing drive apart; a promise that does not hold between
+// them leaves the question open (S83).
+TEST(Witness, s83_sensitivity) {
+  auto wordOf = [](const std::string &promises) {
+    Refuted model("model m(depth = 3) {\n" + promises +
+                  "  return gpt2(depth = depth, width = 8, heads = 2, block = pre_ln)\n}\n");
+    std::optional<Report> report = model.verify();
+    const Verdict *verdict = find(report, "backward.sensitivity_bound");
+    if (verdict && verdict->witness) {
+      std::string problem;
+      EXPECT_EQ(model.replay(*verdict->witness, problem), verdict->witness->measured) << problem;
+      EXPECT_GT(verdict->witness->measured, 1e6);
+      EXPECT_EQ(verdict->witness->tokens.size(), 2u);
+    }
+    return word(report, "backward.sensitivity_bound");
+  };
+  EXPECT_EQ(wordOf(""), "R");
+  EXPECT_EQ(wordOf("  assume x0.rms <= 0.5\n"), "R");
+  EXPECT_EQ(wordOf("  assume x0.std >= 0.5\n"), "U");
+}
+
 namespace {
 Witness growthOf(Refuted &model, std::optional<Report> &report) {
   report = model.verify();

@@ -1,0 +1,55 @@
+// LowerAssumptions: promises that something is at least so large: gains, and what definitions give.
+// They bound nothing from above; the slopes of norms rest on them (S37, S83).
+#include "compiler/stability/Subject.h"
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+/// A gain that is at least so much and at most less is none.
+LogicalResult Assumptions::checkGains() {
+  bool isGood = true;
+  for (Assumption &low : list)
+    for (Assumption &high : list)
+      if (low.form == "norm.gain" && low.isLower && high.form == "norm.gain" && !high.isLower &&
+          low.op->getParentOp() == high.op->getParentOp() &&
+          !(larger(low.bound, high.bound) == high.bound)) {
+        low.op.emitError("a gain cannot be at least ")
+            << printNumber(low.bound.largest()) << " and at most "
+            << printNumber(high.bound.smallest());
+        isGood = false;
+      }
+  return success(isGood);
+}
+
+bool stability::endsWithPath(StringRef whole, StringRef end) {
+  return whole == end || (whole.ends_with(end) && whole.drop_back(end.size()).ends_with("."));
+}
+
+std::string stability::scopeOf(ApplyOp op) {
+  std::string path;
+  for (Operation *at = op; at; at = at->getParentOp()) {
+    auto apply = dyn_cast<ApplyOp>(at);
+    auto repeat = dyn_cast<RepeatOp>(at);
+    StringRef scope = apply ? apply.getScope() : repeat ? repeat.getScope() : StringRef();
+    if (!scope.empty())
+      path = path.empty() ? scope.str() : scope.str() + "." + path;
+  }
+  return path;
+}
+
+double Assumptions::deviationOf(ApplyOp op, uint64_t &grounds) const {
+  double least = 0;
+  if (op.getScope().empty()) // a block is part of what uses it
+    return least;
+  std::string scope = scopeOf(op);
+  for (size_t i = 0; i < list.size(); ++i) {
+    auto assume = const_cast<Assumption &>(list[i]).op;
+    if (list[i].form != "std" || !assume->getParentOp()->isProperAncestor(op) ||
+        !endsWithPath(scope, list[i].path) || list[i].bound.smallest() <= least)
+      continue;
+    least = list[i].bound.smallest();
+    grounds = bitOf(i);
+  }
+  return least;
+}

@@ -1,0 +1,259 @@
+// Sensitivity: three runs. The first gives the sizes of the streams, the second, with them, how
+// near to a constant row a token may come (S37), the third, with both, the slope of every step.
+#include "compiler/stability/Sensitivity.h"
+#include "dialect/Idioms.h"
+#include "dialect/Sensitivity.h"
+#include <cfloat>
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::lnx;
+using namespace mlir::lnx::stability;
+
+//===-- ranges ---------------------------------------------------------------===//
+
+namespace {
+/// Numbers by stack, step and layer; behind the last step of a stack there is one more.
+class LayerTable {
+public:
+  LayerTable(const Analysis &analysis, double value) {
+    for (const Stack &stack : analysis.stacks)
+      rows.emplace_back(stack.equations.size() + 1,
+                        std::vector<double>(std::max<int64_t>(1, stack.count), value));
+  }
+  double &at(size_t stack, size_t step, int64_t layer) { return rows[stack][step][layer]; }
+  /// Of one step; of the worst layer the largest or the smallest of all.
+  Series of(size_t stack, size_t step, Detail detail, bool ofLargest) const {
+    const std::vector<double> &row = rows[stack][step];
+    if (detail == Detail::eachLayer && row.size() > 1)
+      return Series(ArrayRef(row));
+    double one = ofLargest ? *llvm::max_element(row) : *llvm::min_element(row);
+    return Series(one).with(Schedule::unknown(/*ofLayer=*/false)); // true at this depth only
+  }
+  double smallest() const {
+    double least = INFINITY;
+    for (const auto &stack : rows)
+      for (const auto &row : stack)
+        least = std::min(least, *llvm::min_element(row));
+    return least;
+  }
+
+private:
+  std::vector<std::vector<std::vector<double>>> rows;
+};
+} // namespace
+
+static Ranges rangesOfSizes(const Analysis &plain, Detail detail) {
+  LayerTable sizes(plain, 0);
+  for (size_t chain = 0; chain < plain.chains.size(); ++chain)
+    plain.followSizes(static_cast<int>(chain),
+                      [&](size_t stack, size_t step, int64_t layer, double r) {
+                        sizes.at(stack, step, layer) = roundUp(r);
+                      });
+  uint64_t grounds = 0;
+  for (const Chain &chain : plain.chains)
+    grounds |= chain.grounds;
+  for (const Stack &stack : plain.stacks)
+    for (const Equation &equation : stack.equations)
+      grounds |= equation.next.grounds;
+  Ranges ranges;
+  for (size_t stack = 0; stack < plain.stacks.size(); ++stack) {
+    ranges.emplace_back();
+    for (size_t step = 0; step <= plain.stacks[stack].equations.size(); ++step) {
+      StreamRange &range = ranges[stack].emplace_back();
+      range.size = sizes.of(stack, step, detail, /*ofLargest=*/true);
+      range.grounds = grounds;
+    }
+  }
+  return ranges;
+}
+
+/// From the standard deviations of the first streams, or from `start` where they are smaller. A
+/// stream of a stack that mixes streams stands for the smallest so far.
+static LayerTable spreadsOf(const Analysis &sized, double start = 0) {
+  LayerTable spreads(sized, 0);
+  std::vector<double> now;
+  for (const Chain &chain : sized.chains)
+    now.push_back(std::max(start, std::isfinite(chain.s0) ? chain.s0 : 0));
+  for (size_t i = 0; i < sized.stacks.size(); ++i) {
+    const Stack &stack = sized.stacks[i];
+    double &s = now[stack.chain];
+    for (int64_t layer = 0; layer < stack.count; ++layer) {
+      for (size_t step = 0; step < stack.equations.size(); ++step) {
+        spreads.at(i, step, layer) = s;
+        double next = stack.equations[step].next.spread.at(layer, s);
+        s = stack.usesLargest ? std::min(s, next) : next;
+      }
+      spreads.at(i, stack.equations.size(), layer) = s;
+    }
+  }
+  return spreads;
+}
+
+/// What the updates together may take of a token's deviation: the least start of which something is
+/// left (T B of S84); infinite where a start does not help.
+static double deviationTaken(const Analysis &sized) {
+  constexpr double most = 0x1p40; // beyond any embedding
+  if (!(spreadsOf(sized, most).smallest() > 0))
+    return INFINITY;
+  double low = 0, high = most;
+  for (int turn = 0; turn < 80 && high - low > 1e-9 * high; ++turn) {
+    double middle = low == 0 && high > 1e-9 ? high / 1024 : (low + high) / 2;
+    (spreadsOf(sized, middle).smallest() > 0 ? high : low) = middle;
+  }
+  return high;
+}
+
+static uint64_t groundsOfSpreads(const Analysis &sized) {
+  uint64_t grounds = 0;
+  for (const Chain &chain : sized.chains)
+    grounds |= chain.spreadGrounds;
+  for (const Stack &stack : sized.stacks)
+    for (const Equation &equation : stack.equations)
+      grounds |= equation.next.spread.grounds;
+  return grounds;
+}
+
+//===-- factors --------------------------------------------------------------===//
+
+// Where a step reads older streams, or there are several, L_k is about the largest change so far.
+static Recurrence::Coefficients factorOf(const Abstract &next, size_t layer, bool isOrdered) {
+  double all = next.slope.whole[layer];
+  double skip = next.hasSkip ? std::min(next.skip[layer], all) : 0;
+  if (!isOrdered) {
+    all = std::max(all, 1.0);
+    skip = 1;
+  }
+  double gain = all - skip < 4 * DBL_EPSILON * all ? 0 : all - skip;
+  return {skip, 0, 0, std::isfinite(all) ? gain : all};
+}
+
+static void addFactor(Sensitivity &result, const Recurrence::Coefficients &k) {
+  double factor = roundUp(k.a + k.gain);
+  double logarithm = std::log(factor);
+  result.product = factor == 0 ? 0 : result.product * factor * (1 + 4 * DBL_EPSILON);
+  result.logarithm += factor == 0 ? logarithm : logarithm + 4 * DBL_EPSILON * std::abs(logarithm);
+  result.exponent += factor - 1;
+}
+
+static void addReasons(Sensitivity &result, const Slope &slope) {
+  Slope joined = joinSlopes(result.reasons, slope);
+  joined.whole = joined.part = joined.across = 0.0;
+  result.reasons = std::move(joined);
+}
+
+static void addStack(Sensitivity &result, const Stack &stack, size_t most) {
+  auto &factors = result.factors[stack.chain];
+  for (const Equation &equation : stack.equations) {
+    if (stack.count == 0)
+      continue;
+    addReasons(result, equation.next.slope);
+    result.isSum &= equation.next.hasSkip && equation.next.skip.isAll(1);
+    result.isPost &= !equation.next.hasSkip && equation.next.isNormed;
+    if (!equation.next.slope.whole.isFinite())
+      result.unbounded.push_back(equation.op);
+  }
+  for (int64_t layer = 0; layer < stack.count; ++layer) {
+    for (const Equation &equation : stack.equations) {
+      factors.push_back(factorOf(equation.next, layer, result.isOrdered));
+      addFactor(result, factors.back());
+    }
+    factors.resize(factors.size() + most - stack.equations.size());
+  }
+}
+
+// What another stream was made of changes with the first one, too.
+static void addLink(Sensitivity &result, const Chain &chain, size_t number, size_t most) {
+  if (!chain.isDerived)
+    return;
+  auto &factors = result.factors[number];
+  factors.resize(most);
+  if (chain.link.isNone())
+    return;
+  addReasons(result, chain.link);
+  factors.front().gain = std::max(chain.link.whole.largest() - 1, 0.0);
+  addFactor(result, factors.front());
+}
+
+static Sensitivity multiply(const Analysis &known) {
+  Sensitivity result;
+  result.reasons = Slope::none();
+  result.isOrdered = known.chains.size() == 1 && known.chains.front().link.isNone();
+  for (const Stack &stack : known.stacks) {
+    result.isOrdered &= !stack.usesLargest;
+    for (const Equation &equation : stack.equations)
+      result.isOrdered &= !equation.next.slope.usesOlder;
+  }
+  result.factors.resize(known.chains.size());
+  for (size_t chain = 0; chain < known.chains.size(); ++chain) {
+    size_t most = 1;
+    for (const Stack &stack : known.stacks)
+      if (stack.chain == static_cast<int>(chain))
+        most = std::max(most, stack.equations.size());
+    addLink(result, known.chains[chain], chain, most);
+    for (const Stack &stack : known.stacks)
+      if (stack.chain == static_cast<int>(chain))
+        addStack(result, stack, most);
+  }
+  if (std::isnan(result.logarithm) || !result.unbounded.empty())
+    result.logarithm = result.product = INFINITY;
+  return result;
+}
+
+Sensitivity stability::sensitivityOf(const Analysis &plain, Detail detail) {
+  Ranges ranges = rangesOfSizes(plain, detail);
+  Analysis sized(plain.model, plain.assumptions, plain.weights, ranges);
+  LayerTable spreads = spreadsOf(sized);
+  uint64_t grounds = groundsOfSpreads(sized);
+  for (size_t stack = 0; stack < ranges.size(); ++stack)
+    for (size_t step = 0; step < ranges[stack].size(); ++step) {
+      ranges[stack][step].spread = spreads.of(stack, step, detail, /*ofLargest=*/false);
+      ranges[stack][step].spreadGrounds = grounds;
+    }
+  Analysis known(plain.model, plain.assumptions, plain.weights, ranges);
+  Sensitivity result = multiply(known);
+  result.least = spreads.smallest();
+  if (result.least == 0 && !result.reasons.vacuous.empty() && detail == Detail::eachLayer)
+    result.taken = deviationTaken(sized);
+  if (detail == Detail::worstLayer && result.isOrdered)
+    result.post = postNormsOf(sized, known);
+  return result;
+}
+
+//===-- what is missing ------------------------------------------------------===//
+
+/// The definition whose result `value` is.
+static ApplyOp definitionOf(ModelOp model, Value value) {
+  ApplyOp found;
+  model.walk<WalkOrder::PreOrder>([&](ApplyOp op) {
+    bool isResult = llvm::any_of(op.getResults(), [&](Value x) { return resolve(x) == value; });
+    if (!found && isResult && !op.getScope().empty())
+      found = op;
+  });
+  return found;
+}
+
+std::vector<std::string> stability::missingDeviations(const Analysis &plain,
+                                                      const Sensitivity &sensitivity) {
+  std::vector<std::string> lines;
+  auto add = [&](std::string line) {
+    if (!llvm::is_contained(lines, line))
+      lines.push_back(std::move(line));
+  };
+  bool isStartKnown = llvm::all_of(plain.chains, [](const Chain &chain) { return chain.s0 > 0; });
+  for (Operation *norm : sensitivity.reasons.vacuous) {
+    std::optional<Normalisation> shape = matchNormalisation(norm->getResult(0));
+    const Abstract *input = shape ? plain.find(shape->input) : nullptr;
+    if (!input)
+      continue;
+    ApplyOp definition = definitionOf(plain.model, resolve(shape->input));
+    bool isOfStream = input->isStream || input->hasSkip;
+    if (isOfStream && !isStartKnown)
+      add("assume x0.std >= ...");
+    else if (isOfStream && sensitivity.isPost)
+      add("assume norm.gain >= ...");
+    else if (!isOfStream && definition)
+      add("assume std(" + scopeOf(definition) + ") >= ...");
+  }
+  return lines;
+}
