@@ -6,24 +6,9 @@
 using namespace mlir;
 using namespace mlir::lnx;
 
-Value lnx::inputBuffer(GroupBuffers &buffers, Value value) {
-  return buffers.inputs[cast<BlockArgument>(value).getArgNumber()];
-}
-
-/// The only operation of a group that reads its inputs and gives its results as they are.
-static Operation *singleOp(GroupOp group) {
-  Block &body = group.getBody().front();
-  Operation *terminator = body.getTerminator();
-  if (!llvm::hasSingleElement(body.without_terminator()))
-    return nullptr;
-  Operation *op = &body.front();
-  bool plain = terminator->getNumOperands() == op->getNumResults() &&
-               llvm::equal(terminator->getOperands(), op->getResults()) &&
-               llvm::all_of(op->getOperands(), llvm::IsaPred<BlockArgument>);
-  return plain ? op : nullptr;
-}
-
 namespace {
+
+constexpr LossKernels losses = {runSoftmax, meanLoss};
 
 class CpuTarget : public Target {
 public:
@@ -35,10 +20,12 @@ public:
         .Case([&](MatmulOp op) { return lowerGemm(op, buffers); })
         .Case([&](AttendOp op) { return lowerAttend(op, buffers); })
         .Case([&](AttendGradOp op) { return lowerAttendGrad(op, buffers); })
-        .Case([&](CrossEntropyOp op) { return lowerCrossEntropy(op, buffers); })
-        .Case([&](CrossEntropyGradOp op) { return lowerCrossEntropyGrad(op, buffers); })
-        .Case([&](LinearCrossEntropyOp op) { return lowerLinearCrossEntropy(op, buffers); })
-        .Case([&](LinearCrossEntropyGradOp op) { return lowerLinearCrossEntropyGrad(op, buffers); })
+        .Case([&](CrossEntropyOp op) { return lowerCrossEntropy(op, buffers, losses); })
+        .Case([&](CrossEntropyGradOp op) { return lowerCrossEntropyGrad(op, buffers, losses); })
+        .Case([&](LinearCrossEntropyOp op) { return lowerLinearCrossEntropy(op, buffers, losses); })
+        .Case([&](LinearCrossEntropyGradOp op) {
+          return lowerLinearCrossEntropyGrad(op, buffers, losses);
+        })
         .Case([&](PositionsOp op) { return lowerPositions(op, buffers); })
         .Case([&](GatherOp op) { return lowerGather(op, buffers); })
         .Case([&](ScatterRowsOp op) { return lowerScatterRows(op, buffers); })

@@ -1,6 +1,5 @@
-// Loss: cross-entropy, alone and behind the head's matrix product.
-// The head runs in chunks of rows: one product, one kernel that turns logits into losses and their
-// gradient in place, two products back. Logits never need rows x vocabulary memory.
+// Loss: the kernels of cross-entropy.
+// Softmax takes a row at a time; its exponents wait for their sum where the gradient goes.
 #include "compiler/target/cpu/Columns.h"
 #include "compiler/target/cpu/Cpu.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,38 +12,13 @@
 using namespace mlir;
 using namespace mlir::lnx;
 
-// 256 rows of a 50257-word head: its weights are read from memory once for each 256 rows, a tenth
-// of the time of the product. Small vocabularies take more rows, up to 4 MiB of logits.
-static int64_t chunkRows(int64_t vocabulary) {
-  return std::clamp<int64_t>((int64_t(1) << 20) / vocabulary, 256, 4096);
-}
-
-static int64_t vocabularyOf(Value logits) {
-  return cast<MemRefType>(logits.getType()).getShape().back();
-}
-
-namespace {
-
-/// Arguments of the softmax kernel and what it writes.
-struct SoftmaxRows {
-  Value logits;   ///< [rows of this chunk x vocabulary]
-  Value gradient; ///< the same shape or the same buffer; null when only the loss is wanted
-  Value targets;  ///< of all rows
-  Value losses;   ///< of all rows
-  Value first;    ///< row of the batch that is row 0 of `logits`
-  Value scale;    ///< memref<f32>: gradient of the mean loss; null without gradient
-  bool accumulate = false;
-};
-
-} // namespace
-
 namespace {
 
 /// Writes one row of the softmax kernel.
 class SoftmaxRow {
 public:
   SoftmaxRow(OpBuilder &b, Location loc, const SoftmaxRows &k, Value row)
-      : b(b), loc(loc), k(k), row(row), vocabulary(vocabularyOf(k.logits)) {}
+      : b(b), loc(loc), k(k), row(row), vocabulary(k.vocabulary()) {}
 
   /// Its loss, and gradient = (softmax - onehot) * scale / rows.
   void emit(Value rows);
@@ -119,8 +93,8 @@ void SoftmaxRow::emitGradient(Value rows, Value sum, Value target) {
 }
 
 /// Runs the softmax kernel over `count` rows.
-static void runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
-  int64_t vocabulary = vocabularyOf(k.logits);
+void lnx::runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
+  int64_t vocabulary = k.vocabulary();
   bool inPlace = k.gradient == k.logits;
   SmallVector<Value> arguments = {k.logits, k.targets, k.losses, k.first, buffers.rows};
   if (k.gradient)
@@ -148,7 +122,7 @@ static void runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
 }
 
 /// loss = sum of losses in order / rows, summed in double.
-static void meanLoss(GroupBuffers &buffers, Value losses, Value loss) {
+void lnx::meanLoss(GroupBuffers &buffers, Value losses, Value loss) {
   SmallVector<Value> arguments = {losses, loss, buffers.rows};
   auto kernel = buffers.kernel(
       "mean_loss", "mean_loss", ValueRange(arguments).getTypes(),
@@ -171,137 +145,4 @@ static void meanLoss(GroupBuffers &buffers, Value losses, Value loss) {
                                 values[1], ValueRange{});
       });
   buffers.parallel(kernel, arguments, buffers.index(1), buffers.index(1));
-}
-
-static Value allocateLosses(GroupBuffers &buffers) {
-  return buffers.allocate(MemRefType::get({ShapedType::kDynamic}, buffers.builder.getF32Type()));
-}
-
-LogicalResult lnx::lowerCrossEntropy(CrossEntropyOp op, GroupBuffers &buffers) {
-  if (buffers.accumulate[0])
-    return failure();
-  Value losses = allocateLosses(buffers);
-  SoftmaxRows rows{inputBuffer(buffers, op.getLogits()),
-                   nullptr,
-                   inputBuffer(buffers, op.getTargets()),
-                   losses,
-                   buffers.index(0),
-                   nullptr};
-  runSoftmax(buffers, rows, buffers.rows);
-  meanLoss(buffers, losses, buffers.results[0]);
-  return success();
-}
-
-LogicalResult lnx::lowerCrossEntropyGrad(CrossEntropyGradOp op, GroupBuffers &buffers) {
-  SoftmaxRows rows{inputBuffer(buffers, op.getLogits()),
-                   buffers.results[0],
-                   inputBuffer(buffers, op.getTargets()),
-                   allocateLosses(buffers),
-                   buffers.index(0),
-                   inputBuffer(buffers, op.getDLoss()),
-                   buffers.accumulate[0]};
-  runSoftmax(buffers, rows, buffers.rows);
-  return success();
-}
-
-namespace {
-
-/// The head: logits = x op(weight), in chunks of rows.
-struct Head {
-  GroupBuffers &buffers;
-  Value x, weight;
-  bool transposed; ///< weight is [vocabulary x width]
-  int64_t width, vocabulary;
-  Value chunk; ///< logits of one chunk
-
-  Value index(int64_t value) { return indexConstant(buffers.builder, buffers.loc, value); }
-  /// Address of row `row` of a buffer with `floats` floats in each row.
-  Value rowAddress(Value buffer, Value row, int64_t floats) {
-    OpBuilder &b = buffers.builder;
-    Value offset = arith::MulIOp::create(b, buffers.loc, row, index(floats * 4));
-    return arith::AddIOp::create(b, buffers.loc, buffers.address(buffer), offset);
-  }
-  void product(Value first, Value count) {
-    buffers.call("lnx_gemm", {index(0), index(transposed), count, index(vocabulary), index(width),
-                              rowAddress(x, first, width), index(width), buffers.address(weight),
-                              index(transposed ? width : vocabulary), index(0),
-                              buffers.address(chunk), index(vocabulary)});
-  }
-  /// dx = d_logits op(weight)^T
-  void productForX(Value first, Value count, Value dx, bool accumulate) {
-    buffers.call("lnx_gemm", {index(0), index(!transposed), count, index(width), index(vocabulary),
-                              buffers.address(chunk), index(vocabulary), buffers.address(weight),
-                              index(transposed ? width : vocabulary), index(accumulate),
-                              rowAddress(dx, first, width), index(width)});
-  }
-  /// dW (+)= x^T d_logits, or its transpose.
-  void productForWeight(Value first, Value count, Value dw, Value accumulate) {
-    Value rows = rowAddress(x, first, width), logits = buffers.address(chunk);
-    Value a = transposed ? logits : rows, b = transposed ? rows : logits;
-    int64_t m = transposed ? vocabulary : width, n = transposed ? width : vocabulary;
-    buffers.call("lnx_gemm", {index(1), index(0), index(m), index(n), count, a, index(m), b,
-                              index(n), accumulate, buffers.address(dw), index(n)});
-  }
-};
-
-} // namespace
-
-/// Runs `body` for each chunk of rows [first, first + count).
-static void forChunks(GroupBuffers &buffers, int64_t rows,
-                      llvm::function_ref<void(Value first, Value count)> body) {
-  OpBuilder &b = buffers.builder;
-  auto loop =
-      scf::ForOp::create(b, buffers.loc, buffers.index(0), buffers.rows, buffers.index(rows));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(loop.getBody()->getTerminator());
-  Value first = loop.getInductionVar();
-  Value left = arith::SubIOp::create(b, buffers.loc, buffers.rows, first);
-  body(first, arith::MinUIOp::create(b, buffers.loc, left, indexConstant(b, buffers.loc, rows)));
-}
-
-template <typename Op> static Head makeHead(Op op, GroupBuffers &buffers) {
-  Value x = inputBuffer(buffers, op.getX()), weight = inputBuffer(buffers, op.getWeight());
-  bool transposed = op.getTransposeWeight();
-  ArrayRef<int64_t> shape = cast<MemRefType>(weight.getType()).getShape();
-  int64_t width = shape[transposed ? 1 : 0], vocabulary = shape[transposed ? 0 : 1];
-  Value chunk = buffers.allocate(
-      MemRefType::get({chunkRows(vocabulary), vocabulary}, buffers.builder.getF32Type()));
-  return {buffers, x, weight, transposed, width, vocabulary, chunk};
-}
-
-LogicalResult lnx::lowerLinearCrossEntropy(LinearCrossEntropyOp op, GroupBuffers &buffers) {
-  if (buffers.accumulate[0])
-    return failure();
-  Head head = makeHead(op, buffers);
-  Value losses = allocateLosses(buffers);
-  Value targets = inputBuffer(buffers, op.getTargets());
-  forChunks(buffers, chunkRows(head.vocabulary), [&](Value first, Value count) {
-    head.product(first, count);
-    runSoftmax(buffers, {head.chunk, nullptr, targets, losses, first, nullptr}, count);
-  });
-  meanLoss(buffers, losses, buffers.results[0]);
-  return success();
-}
-
-LogicalResult lnx::lowerLinearCrossEntropyGrad(LinearCrossEntropyGradOp op, GroupBuffers &buffers) {
-  if (buffers.accumulate[0])
-    return failure();
-  Head head = makeHead(op, buffers);
-  Value losses = allocateLosses(buffers);
-  Value targets = inputBuffer(buffers, op.getTargets()),
-        scale = inputBuffer(buffers, op.getDLoss());
-  forChunks(buffers, chunkRows(head.vocabulary), [&](Value first, Value count) {
-    OpBuilder &b = buffers.builder;
-    head.product(first, count);
-    runSoftmax(buffers, {head.chunk, head.chunk, targets, losses, first, scale}, count);
-    head.productForX(first, count, buffers.results[1], buffers.accumulate[1]);
-    // The first chunk overwrites unless the gradient accumulates.
-    Value isFirst =
-        arith::CmpIOp::create(b, buffers.loc, arith::CmpIPredicate::eq, first, head.index(0));
-    Value accumulate = arith::SelectOp::create(b, buffers.loc, isFirst,
-                                               head.index(buffers.accumulate[2]), head.index(1));
-    head.productForWeight(first, count, buffers.results[2], accumulate);
-  });
-  meanLoss(buffers, losses, buffers.results[0]);
-  return success();
 }

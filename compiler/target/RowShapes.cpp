@@ -1,7 +1,7 @@
 // RowShapes: which part of each value in a rows group belongs to one row.
 // Row tensors have a dynamic first dimension; a group of fixed tensors takes their first dimension
 // for rows, or counts as a single row.
-#include "compiler/target/cpu/RowPlan.h"
+#include "compiler/target/RowPlan.h"
 
 using namespace mlir;
 using namespace mlir::lnx;

@@ -1,9 +1,25 @@
-// Gemm: matrix products become calls of the runtime's gemm.
+// Single: groups of one operation, and matrix products as calls of the runtime's gemm.
 // A transposed operand is the same memory with its flag set; the leading dimension is its width.
-#include "compiler/target/cpu/Cpu.h"
+#include "compiler/target/Single.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
+
+Value lnx::inputBuffer(GroupBuffers &buffers, Value value) {
+  return buffers.inputs[cast<BlockArgument>(value).getArgNumber()];
+}
+
+Operation *lnx::singleOp(GroupOp group) {
+  Block &body = group.getBody().front();
+  Operation *terminator = body.getTerminator();
+  if (!llvm::hasSingleElement(body.without_terminator()))
+    return nullptr;
+  Operation *op = &body.front();
+  bool plain = terminator->getNumOperands() == op->getNumResults() &&
+               llvm::equal(terminator->getOperands(), op->getResults()) &&
+               llvm::all_of(op->getOperands(), llvm::IsaPred<BlockArgument>);
+  return plain ? op : nullptr;
+}
 
 static Value sizeOf(GroupBuffers &buffers, Value buffer, unsigned dim) {
   auto type = cast<MemRefType>(buffer.getType());

@@ -1,6 +1,6 @@
 // RowPlan: how one row of a rows group is computed: which loops run in which order.
 // What has to be written decides the nests; what their values need decides the dimensions.
-#include "compiler/target/cpu/RowPlan.h"
+#include "compiler/target/RowPlan.h"
 
 using namespace mlir;
 using namespace mlir::lnx;

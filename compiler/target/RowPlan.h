@@ -1,7 +1,7 @@
 // RowPlan: how one row of a rows group is computed: which loops run in which order.
-// Relied on by RowKernel, which writes the loops down, and Rows, which calls the kernel.
-#ifndef LNX_COMPILER_TARGET_CPU_ROWPLAN_H
-#define LNX_COMPILER_TARGET_CPU_ROWPLAN_H
+// Relied on by the row kernels of every target.
+#ifndef LNX_COMPILER_TARGET_ROWPLAN_H
+#define LNX_COMPILER_TARGET_ROWPLAN_H
 
 #include "dialect/LnxDialect.h"
 #include "llvm/ADT/DenseMap.h"

@@ -1,6 +1,6 @@
 // RowKeep: which values of a row are written down for later nests instead of computed again.
 // A nest that comes later reads them from the result they belong to, or from a row buffer.
-#include "compiler/target/cpu/RowPlan.h"
+#include "compiler/target/RowPlan.h"
 #include <functional>
 
 using namespace mlir;
