@@ -1,8 +1,7 @@
 // Session: memory of one training run and the calls into the program that works on it.
 // Everything is reserved in create(); later calls only fill in an lnx_call.
-#include "Block.h"
 #include "Parameters.h"
-#include "device/Device.h"
+#include "SessionMemory.h"
 #include "lnx/runtime.h"
 
 #include <algorithm>
@@ -67,6 +66,13 @@ std::optional<Error> checkIds(std::span<const int32_t> ids, const char *what, in
   return std::nullopt;
 }
 
+// Floats that an entry writes.
+size_t resultCount(const lnx_program &program, int entry) {
+  if (entry == LNX_ENTRY_NEXT)
+    return static_cast<size_t>(program.vocabulary);
+  return entry == LNX_ENTRY_GRAD ? static_cast<size_t>(program.observations) + 1 : 1;
+}
+
 std::optional<Error> checkMoment(const char *name, float beta) {
   if (beta >= 0 && beta < 1)
     return std::nullopt;
@@ -99,34 +105,28 @@ std::array<float, LNX_ARGUMENT_COUNT> updateArguments(const UpdateOptions &optio
 
 struct Session::State {
   Program program;
-  std::unique_ptr<Device> device;
-  Block arenas;
-  Block scratch;
-  Block results; // loss and observations, squared norm, or logits
+  SessionMemory memory;
   std::vector<StreamSize> hidden;
   int64_t rows = 0;
   int64_t time = 0;
   int64_t steps = 0;
 
-  float *arena(int index) const { return arenas.floats() + index * program->state_floats; }
+  float *arena(int index) const { return memory.arenas() + index * program->state_floats; }
 
-  // Runs an entry; its result is results[0...].
+  // Runs an entry; its result is memory.results()[0...].
   std::optional<Error> run(int entry, std::span<const int32_t> tokens,
                            std::span<const int32_t> targets, int64_t batch, int64_t time,
                            const std::array<float, LNX_ARGUMENT_COUNT> &arguments) {
     if (!program->entries[entry])
       return Error{std::string("the program has no entry '") +
                    entryNames[static_cast<size_t>(entry)] + "'"};
-    const lnx_call call{&device->calls(), arenas.data(), scratch.data(), tokens.data(),
-                        targets.data(),   batch,         time,           arguments.data(),
-                        results.floats()};
-    program->entries[entry](&call);
-    return std::nullopt;
+    return memory.run(program->entries[entry], resultCount(*program, entry),
+                      {tokens, targets, batch, time, arguments});
   }
 
   // What grad observed over `count` rows, into `hidden`, which has its size already.
   void readObservations(int64_t count) {
-    const float *sums = results.floats() + 1;
+    const float *sums = memory.results() + 1;
     auto *size = hidden.data();
     for (int64_t s = 0; s < program->stream_count; ++s) {
       const lnx_stream &stream = program->streams[s];
@@ -184,8 +184,12 @@ Session::~Session() = default;
 
 Result<Session> Session::create(Program program, const SessionOptions &options) {
   const lnx_program &code = *program;
-  if (options.device != "cpu")
-    return Error{"there is no device '" + options.device + "', only 'cpu'", Exit::device};
+  const bool isCpu = options.device == "cpu";
+  if (!isCpu && options.device != "cuda")
+    return Error{"there is no device '" + options.device + "', only 'cpu' and 'cuda'",
+                 Exit::device};
+  if (isCpu && code.device_code)
+    return Error{"the program was compiled for CUDA and cannot run on the CPU", Exit::device};
   if (auto error = checkParameters(code))
     return *error;
   if (auto error = checkShape(code, options.batch, options.time))
@@ -200,24 +204,17 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
     return Error{"batch " + std::to_string(options.batch) + " of time " +
                      std::to_string(options.time) + " needs more memory than can be counted",
                  Exit::io};
-  if (auto error = checkMemory(options, *stateBytes, *scratch))
+  if (auto error = checkMemory(options, *stateBytes, isCpu ? *scratch : 0))
     return *error;
 
   auto state = std::make_unique<State>();
-  Result<std::unique_ptr<Device>> device = createCpuDevice(options.threads);
+  Result<std::unique_ptr<Device>> cpu = createCpuDevice(options.threads);
+  if (!cpu)
+    return cpu.error();
+  // Parameters are drawn by the processor in any case.
+  Result<std::unique_ptr<Device>> device = isCpu ? std::move(cpu) : createCudaDevice(code);
   if (!device)
     return device.error();
-  const std::pair<Block *, std::pair<size_t, const char *>> parts[] = {
-      {&state->arenas, {*stateBytes, "parameters, gradients and moments"}},
-      {&state->scratch, {*scratch, "activations of the micro-batch"}},
-      {&state->results, {*results, "logits"}}};
-  for (const auto &[block, request] : parts) {
-    Result<Block> reserved = Block::reserve(request.first, request.second);
-    if (!reserved)
-      return reserved.error();
-    *block = std::move(*reserved);
-  }
-  state->device = std::move(*device);
   state->rows = static_cast<int64_t>(*rows);
   state->time = options.time;
   int64_t observed = 0;
@@ -225,7 +222,13 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
     observed += code.streams[s].layers;
   state->hidden.resize(static_cast<size_t>(observed));
   state->program = std::move(program);
-  initialiseParameters(*state->program, options.seed, *state->device, state->arena(0));
+  Result<SessionMemory> memory = SessionMemory::reserve(
+      std::move(*device), {*stateBytes, *scratch, *results, *rows * sizeof(int32_t)});
+  if (!memory)
+    return memory.error();
+  state->memory = std::move(*memory);
+  initialiseParameters(*state->program, options.seed, isCpu ? state->memory.device() : **cpu,
+                       state->memory.lendArenas());
   return Session(std::move(state));
 }
 
@@ -240,7 +243,7 @@ Result<double> Session::gradient(const TokenBatch &batch, double scale) {
                               arguments))
     return *error;
   state->readObservations(batch.batch * batch.time);
-  return static_cast<double>(state->results.floats()[0]);
+  return static_cast<double>(state->memory.results()[0]);
 }
 
 std::span<const StreamSize> Session::hiddenStatistics() const { return state->hidden; }
@@ -251,7 +254,7 @@ Result<double> Session::evaluate(const TokenBatch &batch) {
   if (auto error =
           state->run(LNX_ENTRY_EVAL, batch.tokens, batch.targets, batch.batch, batch.time, {}))
     return *error;
-  return static_cast<double>(state->results.floats()[0]);
+  return static_cast<double>(state->memory.results()[0]);
 }
 
 Result<std::span<const float>> Session::next(std::span<const int32_t> tokens) {
@@ -265,7 +268,7 @@ Result<std::span<const float>> Session::next(std::span<const int32_t> tokens) {
     return *error;
   if (auto error = state->run(LNX_ENTRY_NEXT, tokens, {}, 1, time, {}))
     return *error;
-  return std::span<const float>(state->results.floats(), static_cast<size_t>(program.vocabulary));
+  return std::span<const float>(state->memory.results(), static_cast<size_t>(program.vocabulary));
 }
 
 Result<UpdateReport> Session::update(const UpdateOptions &options) {
@@ -280,7 +283,7 @@ Result<UpdateReport> Session::update(const UpdateOptions &options) {
   if (auto error = state->run(LNX_ENTRY_NORM, {}, {}, 0, 0, {}))
     return *error;
   UpdateReport report;
-  report.gradientNorm = std::sqrt(static_cast<double>(state->results.floats()[0]));
+  report.gradientNorm = std::sqrt(static_cast<double>(state->memory.results()[0]));
   report.finite = std::isfinite(report.gradientNorm);
   if (!report.finite)
     return report;
@@ -310,6 +313,7 @@ Result<double> Session::step(const TokenBatch &batch, const UpdateOptions &optio
 
 std::vector<ParameterView> Session::parameters() {
   std::vector<ParameterView> views;
+  state->memory.lendArenas();
   const lnx_program &program = *state->program;
   for (int32_t p = 0; p < program.parameter_count; ++p) {
     const lnx_parameter &parameter = program.parameters[p];
@@ -342,9 +346,9 @@ int64_t Session::reach() const { return state->time; }
 int64_t Session::steps() const { return state->steps; }
 void Session::setSteps(int64_t steps) { state->steps = steps; }
 
-Session::Memory Session::memory() const {
-  return {state->arenas.bytes(), state->scratch.bytes(),
-          state->results.bytes() + state->device->workspaceBytes()};
-}
+Session::Memory Session::memory() const { return state->memory.bytes(); }
 
-uint64_t Session::parameterHash() const { return hashParameters(*state->program, state->arena(0)); }
+uint64_t Session::parameterHash() const {
+  state->memory.fetch();
+  return hashParameters(*state->program, state->arena(0));
+}

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace lnx {
 
@@ -20,6 +21,16 @@ public:
   virtual const lnx_runtime &calls() const = 0;
   // Bytes those functions reserved for themselves; they allocate nothing when called.
   virtual size_t workspaceBytes() const = 0;
+
+  // Whether entries work on the host's memory. If not, all pointers of a call but `runtime` must
+  // come from reserve.
+  virtual bool sharesMemory() const = 0;
+  // Zeroed memory of the device, which keeps it to its end; 64-byte aligned.
+  virtual Result<void *> reserve(size_t bytes, const char *purpose) = 0;
+  virtual std::optional<Error> upload(void *to, const void *from, size_t bytes) = 0;
+  virtual std::optional<Error> download(void *to, const void *from, size_t bytes) = 0;
+  // Runs an entry to its end.
+  virtual std::optional<Error> run(lnx_entry entry, const lnx_call &call) = 0;
 
   // Calls `body(lo, hi)` over [0, n) in chunks of `grain` on the device's threads.
   template <typename Body> void parallel(int64_t n, int64_t grain, const Body &body) const {
@@ -34,6 +45,9 @@ public:
 
 // The processor with `threads` threads, 0 for as many as this process may use.
 Result<std::unique_ptr<Device>> createCpuDevice(int threads);
+
+// The first GPU that can run the device code of `program`, or why there is none.
+Result<std::unique_ptr<Device>> createCudaDevice(const lnx_program &program);
 
 } // namespace lnx
 

@@ -108,7 +108,7 @@ inline void attendGrad(void *, const float *q, const float *k, const float *v, c
       }
 }
 
-inline lnx_runtime plainRuntime() { return {nullptr, parallel, gemm, attend, attendGrad}; }
+inline lnx_runtime plainRuntime() { return {nullptr, parallel, gemm, attend, attendGrad, nullptr}; }
 
 } // namespace lnx::test
 

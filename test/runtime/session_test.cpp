@@ -196,8 +196,8 @@ TEST(Session, RefusesImpossibleOptions) {
             "time 9 exceeds the model's context 8");
   EXPECT_EQ(messageOf(makeSession({.batch = 1, .time = 1, .threads = -1})),
             "cannot use -1 threads, the limit is 1024");
-  const auto elsewhere = makeSession({.device = "cuda", .batch = 1, .time = 1});
-  EXPECT_EQ(messageOf(elsewhere), "there is no device 'cuda', only 'cpu'");
+  const auto elsewhere = makeSession({.device = "tpu", .batch = 1, .time = 1});
+  EXPECT_EQ(messageOf(elsewhere), "there is no device 'tpu', only 'cpu' and 'cuda'");
   EXPECT_EQ(elsewhere.error().exit, Exit::device);
   auto unbounded = makeSession({.batch = int64_t{1} << 40, .time = 8});
   ASSERT_FALSE(unbounded);

@@ -3,6 +3,7 @@
 #include "device/cpu/Cpu.h"
 
 #include <algorithm>
+#include <cstring>
 
 using namespace lnx;
 
@@ -79,6 +80,28 @@ Result<std::unique_ptr<Cpu>> Cpu::create(int threads, const char *wanted) {
   cpu->memory = std::move(*memory);
   cpu->workspace = {cpu->memory.floats(), lane, &cpu->serials};
   return cpu;
+}
+
+Result<void *> Cpu::reserve(size_t bytes, const char *purpose) {
+  Result<Block> block = Block::reserve(bytes, purpose);
+  if (!block)
+    return block.error();
+  reserved.push_back(std::move(*block));
+  return reserved.back().data();
+}
+
+std::optional<Error> Cpu::upload(void *to, const void *from, size_t bytes) {
+  std::memcpy(to, from, bytes);
+  return std::nullopt;
+}
+
+std::optional<Error> Cpu::download(void *to, const void *from, size_t bytes) {
+  return upload(to, from, bytes);
+}
+
+std::optional<Error> Cpu::run(lnx_entry entry, const lnx_call &call) {
+  entry(&call);
+  return std::nullopt;
 }
 
 Result<std::unique_ptr<Device>> lnx::createCpuDevice(int threads) {

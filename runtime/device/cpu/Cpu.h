@@ -7,6 +7,8 @@
 #include "device/Device.h"
 #include "device/cpu/Attention.h"
 
+#include <vector>
+
 namespace lnx {
 
 class Cpu final : public Device {
@@ -16,6 +18,11 @@ public:
 
   const lnx_runtime &calls() const override { return table; }
   size_t workspaceBytes() const override { return memory.bytes(); }
+  bool sharesMemory() const override { return true; }
+  Result<void *> reserve(size_t bytes, const char *purpose) override;
+  std::optional<Error> upload(void *to, const void *from, size_t bytes) override;
+  std::optional<Error> download(void *to, const void *from, size_t bytes) override;
+  std::optional<Error> run(lnx_entry entry, const lnx_call &call) override;
   const MicroKernel &microKernel() const { return *kernel; }
   Pool &threads() { return pool; }
   const Workspace &lent() const { return workspace; }
@@ -26,6 +33,7 @@ private:
   Pool pool;
   const MicroKernel *kernel;
   Block memory;
+  std::vector<Block> reserved;
   std::atomic<uint64_t> serials{1};
   Workspace workspace{};
   lnx_runtime table{};

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define LNX_ABI_VERSION 2
+#define LNX_ABI_VERSION 3
 
 /* The data symbol of a model.so: `const lnx_program lnx_program_v1`. */
 #define LNX_PROGRAM_SYMBOL "lnx_program_v1"
@@ -116,6 +116,12 @@ typedef struct lnx_stream {
   int64_t parts;    /* partial sums of one layer, to be added */
 } lnx_stream;
 
+/* A kernel of the device code; launches name it by its place in the table. */
+typedef struct lnx_device_kernel {
+  const char *name; /* of its entry in the code */
+  int64_t threads;  /* of one block */
+} lnx_device_kernel;
+
 typedef struct lnx_program {
   int32_t abi_version;
   int32_t parameter_count;
@@ -141,6 +147,11 @@ typedef struct lnx_program {
   int64_t stream_count;
   const lnx_stream *streams; /* [stream_count] */
   int64_t observations; /* floats that grad writes behind the loss: sum of 3 * layers * parts */
+  /* PTX of the kernels; null for programs of the CPU. With device code all pointers of lnx_call but
+     `runtime` are addresses of the device, and its entries only launch and call gemm. */
+  const char *device_code;
+  int64_t kernel_count;
+  const lnx_device_kernel *kernels; /* [kernel_count] */
 } lnx_program;
 
 #ifdef __cplusplus
