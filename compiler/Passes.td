@@ -133,8 +133,8 @@ def LowerGroups : Pass<"lnx-lower-groups", "::mlir::ModuleOp"> {
           %y = lnx.group gemm(%x, %w) {...}                     %y = memref.alloc(%rows) : memref<?x8xf32>
                                                                 call @lnx_gemm(...)
   }];
-  let options = [Option<"target", "target", "std::string", "\"cpu\"", "cpu or reference">];
-  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "cpu, cuda or reference">];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
@@ -148,6 +148,21 @@ def PlanArena : Pass<"lnx-plan-arena", "::mlir::ModuleOp"> {
         %y = memref.alloc(%rows)     =>    %y = memref.view %scratch[%offset][%rows]
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
+def OutlineKernels : Pass<"lnx-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "turn what touches the device's memory into kernels and launches";
+  let description = [{
+    Input: level loops, planned. Output: a `gpu.module @kernels`; a parallel loop becomes a launch with one
+    block for each iteration, its calls expanded. A kernel runs with as many threads as the attribute
+    `lnx.threads` of the function it calls says, else with one; so do loads and stores outside of loops.
+
+        scf.parallel (%lo) = (%c0) to (%n) step (%c1) {      gpu.launch_func @kernels::@rows
+          func.call @rows(%x, %lo, %hi)                 =>     blocks in (%n, 1, 1) threads in (192, 1, 1)
+        }                                                      args(%x : memref<?x768xf32>, ...)
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect"];
 }
 
 def LowerCalls : Pass<"lnx-lower-calls", "::mlir::ModuleOp"> {

@@ -2,6 +2,7 @@
 // Runs last; reads the attributes that stack-params, lower-groups and plan-arena left, and writes
 // the structures of lnx/abi.h field by field.
 #include "compiler/Passes.h"
+#include "compiler/lower/ConstantData.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -23,7 +24,7 @@ using namespace mlir::lnx;
 static constexpr llvm::StringLiteral entryNames[LNX_ENTRY_COUNT] = {"grad",  "eval", "next", "norm",
                                                                     "adamw", "adam", "sgd"};
 
-static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 296,
+static_assert(sizeof(lnx_parameter) == 96 && sizeof(lnx_program) == 320,
               "the structures below are written for this layout");
 
 static int64_t getInteger(Operation *op, StringRef name) {
@@ -36,141 +37,6 @@ static std::string getText(Operation *op, StringRef name) {
   return attribute ? attribute.str() : std::string();
 }
 
-namespace {
-
-/// Writes constant data: globals and structures that point at each other.
-class ConstantData {
-public:
-  ConstantData(ModuleOp module, SymbolTable &symbols)
-      : module(module), symbols(symbols), context(module.getContext()), b(context),
-        pointer(LLVM::LLVMPointerType::get(context)) {}
-
-  /// A structure as a list of fields, each an integer or the address of a symbol.
-  struct Field {
-    int64_t number = 0;
-    unsigned bits = 64; ///< 0 for an address
-    StringRef symbol;   ///< of an address; empty for null
-  };
-  static Field word(int64_t number) { return {number, 64, {}}; }
-  static Field half(int64_t number) { return {number, 32, {}}; }
-  static Field address(StringRef symbol) { return {0, 0, symbol}; }
-
-  /// A NUL-terminated string; returns its symbol.
-  StringRef text(StringRef value);
-  StringRef numbers(ArrayRef<double> values);
-  /// An array of structures with equal field kinds; one for a single structure.
-  LLVM::GlobalOp structures(StringRef name, ArrayRef<SmallVector<Field>> rows, bool isArray);
-  LLVM::GlobalOp bytes(StringRef name, StringRef value);
-  /// Keeps a global that nothing refers to.
-  void keep(StringRef symbol);
-
-private:
-  LLVM::GlobalOp create(StringRef name, Type type, Attribute value = {});
-  Value build(OpBuilder &b, Type type, ArrayRef<Field> fields);
-
-  ModuleOp module;
-  SymbolTable &symbols;
-  MLIRContext *context;
-  OpBuilder b;
-  Type pointer;
-};
-
-struct ExportProgram : lnx::impl::ExportProgramBase<ExportProgram> {
-  using ExportProgramBase::ExportProgramBase;
-  void runOnOperation() override;
-};
-
-} // namespace
-
-//===-- constant data ----------------------------------------------------===//
-
-LLVM::GlobalOp ConstantData::create(StringRef name, Type type, Attribute value) {
-  auto global = LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/true,
-                                       LLVM::Linkage::Internal, name, value);
-  global->remove();
-  symbols.insert(global, module.getBody()->end());
-  return global;
-}
-
-LLVM::GlobalOp ConstantData::bytes(StringRef name, StringRef value) {
-  b.setInsertionPointToEnd(module.getBody());
-  return create(name, LLVM::LLVMArrayType::get(b.getI8Type(), value.size()),
-                b.getStringAttr(value));
-}
-
-StringRef ConstantData::text(StringRef value) {
-  return bytes("lnx_text", (value + Twine('\0')).str()).getName();
-}
-
-StringRef ConstantData::numbers(ArrayRef<double> values) {
-  b.setInsertionPointToEnd(module.getBody());
-  auto size = static_cast<int64_t>(values.size());
-  auto type = RankedTensorType::get({size}, b.getF64Type());
-  return create("lnx_numbers", LLVM::LLVMArrayType::get(b.getF64Type(), size),
-                DenseElementsAttr::get(type, values))
-      .getName();
-}
-
-Value ConstantData::build(OpBuilder &b, Type type, ArrayRef<Field> fields) {
-  Location loc = module.getLoc();
-  Value whole = LLVM::PoisonOp::create(b, loc, type);
-  for (auto [index, field] : llvm::enumerate(fields)) {
-    Value value;
-    if (field.bits)
-      value =
-          LLVM::ConstantOp::create(b, loc, b.getIntegerType(field.bits),
-                                   b.getIntegerAttr(b.getIntegerType(field.bits), field.number));
-    else if (field.symbol.empty())
-      value = LLVM::ZeroOp::create(b, loc, pointer);
-    else
-      value = LLVM::AddressOfOp::create(b, loc, pointer, field.symbol);
-    whole = LLVM::InsertValueOp::create(b, loc, whole, value,
-                                        ArrayRef<int64_t>{static_cast<int64_t>(index)});
-  }
-  return whole;
-}
-
-LLVM::GlobalOp ConstantData::structures(StringRef name, ArrayRef<SmallVector<Field>> rows,
-                                        bool isArray) {
-  SmallVector<Type> types;
-  for (const Field &field : rows.front())
-    types.push_back(field.bits ? Type(b.getIntegerType(field.bits)) : pointer);
-  Type element = LLVM::LLVMStructType::getLiteral(context, types);
-  Type type = isArray ? Type(LLVM::LLVMArrayType::get(element, rows.size())) : element;
-  b.setInsertionPointToEnd(module.getBody());
-  LLVM::GlobalOp global = create(name, type);
-  Location loc = module.getLoc();
-  OpBuilder inside(context);
-  inside.setInsertionPointToStart(inside.createBlock(&global.getInitializerRegion()));
-  Value value;
-  if (isArray) {
-    value = LLVM::PoisonOp::create(inside, loc, type);
-    for (auto [index, row] : llvm::enumerate(rows))
-      value = LLVM::InsertValueOp::create(inside, loc, value, build(inside, element, row),
-                                          ArrayRef<int64_t>{static_cast<int64_t>(index)});
-  } else {
-    value = build(inside, element, rows.front());
-  }
-  LLVM::ReturnOp::create(inside, loc, value);
-  return global;
-}
-
-void ConstantData::keep(StringRef symbol) {
-  Location loc = module.getLoc();
-  auto type = LLVM::LLVMArrayType::get(pointer, 1);
-  b.setInsertionPointToEnd(module.getBody());
-  LLVM::GlobalOp used = create("llvm.used", type);
-  used.setLinkage(LLVM::Linkage::Appending);
-  used.setConstant(false);
-  used.setSection("llvm.metadata");
-  OpBuilder inside(context);
-  inside.setInsertionPointToStart(inside.createBlock(&used.getInitializerRegion()));
-  Value list = LLVM::PoisonOp::create(inside, loc, type);
-  Value address = LLVM::AddressOfOp::create(inside, loc, pointer, symbol);
-  list = LLVM::InsertValueOp::create(inside, loc, list, address, ArrayRef<int64_t>{0});
-  LLVM::ReturnOp::create(inside, loc, list);
-}
-
 /// Floats that the streams' sums take in the results of @grad.
 static int64_t countObservations(ModuleOp module) {
   int64_t count = 0;
@@ -179,6 +45,15 @@ static int64_t countObservations(ModuleOp module) {
       count += 3 * row[1] * row[3];
   return count;
 }
+
+namespace {
+
+struct ExportProgram : lnx::impl::ExportProgramBase<ExportProgram> {
+  using ExportProgramBase::ExportProgramBase;
+  void runOnOperation() override;
+};
+
+} // namespace
 
 //===-- entries ----------------------------------------------------------===//
 
@@ -329,6 +204,24 @@ static void appendStreams(ConstantData &data, ModuleOp module,
                   D::word(countObservations(module))});
 }
 
+/// The kernels and their code, as lnx-emit-ptx left them.
+static void appendDeviceCode(ConstantData &data, ModuleOp module,
+                             SmallVectorImpl<ConstantData::Field> &program) {
+  using D = ConstantData;
+  SmallVector<SmallVector<D::Field>> rows;
+  if (auto table = module->getAttrOfType<ArrayAttr>("lnx.kernels"))
+    for (auto kernel : table.getAsRange<DictionaryAttr>())
+      rows.push_back({D::address(data.text(kernel.getAs<StringAttr>("name").getValue())),
+                      D::word(kernel.getAs<IntegerAttr>("threads").getInt())});
+  StringRef code, kernels;
+  if (auto text = module->getAttrOfType<StringAttr>("lnx.device_code"))
+    code = data.text(text.getValue());
+  if (!rows.empty())
+    kernels = data.structures("lnx_kernels", rows, /*isArray=*/true).getName();
+  program.append(
+      {D::address(code), D::word(static_cast<int64_t>(rows.size())), D::address(kernels)});
+}
+
 /// The notes that the loader reads before it maps any code: ABI version and CPU, and room for the
 /// checksum that is known once the file is linked.
 static void writeNote(ConstantData &data, StringRef cpu) {
@@ -390,6 +283,7 @@ void ExportProgram::runOnOperation() {
        D::address(data.text(getText(module, "lnx.name"))), D::address(data.text(spec)),
        D::word(static_cast<int64_t>(llvm::xxh3_64bits(spec))), D::address(data.text(cpu))});
   appendStreams(data, module, program);
+  appendDeviceCode(data, module, program);
   LLVM::GlobalOp symbol = data.structures(LNX_PROGRAM_SYMBOL, {program}, /*isArray=*/false);
   symbol.setLinkage(LLVM::Linkage::External);
   writeNote(data, cpu);

@@ -4,6 +4,7 @@
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -44,6 +45,8 @@ public:
 
   /// Stores `value` into the next slots; failure for types that have no slot form.
   LogicalResult write(OpBuilder &b, Location loc, Value value);
+  /// The same for a parameter of a kernel: a memref is its whole descriptor.
+  LogicalResult writeParameter(OpBuilder &b, Location loc, Value value);
   /// Loads what write stored, in the same order.
   Value read(OpBuilder &b, Location loc, Type type);
   unsigned count() const { return next; }
@@ -80,6 +83,8 @@ public:
 
 private:
   LogicalResult lowerParallel(scf::ParallelOp loop);
+  LogicalResult lowerLaunch(gpu::LaunchFuncOp launch);
+  Value createArea(Location loc, Value &capacity);
   void inlineOnce(scf::ParallelOp loop);
   LLVM::LLVMFuncOp outline(scf::ParallelOp loop, ValueRange captured);
   void lowerCall(func::CallOp call, int function);
@@ -119,6 +124,32 @@ LogicalResult Slots::write(OpBuilder &b, Location loc, Value value) {
   else if (!type.isF32() && !type.isInteger(64) && !type.isInteger(32))
     return failure();
   writeWord(b, loc, value);
+  return success();
+}
+
+LogicalResult Slots::writeParameter(OpBuilder &b, Location loc, Value value) {
+  auto memref = dyn_cast<MemRefType>(value.getType());
+  if (!memref)
+    return write(b, loc, value);
+  if (!memref.getLayout().isIdentity())
+    return failure();
+  auto word = [&](Value index) {
+    writeWord(b, loc, arith::IndexCastOp::create(b, loc, b.getI64Type(), index));
+  };
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, value);
+  word(address);
+  word(address);
+  word(arith::ConstantIndexOp::create(b, loc, 0));
+  SmallVector<Value> sizes, strides(memref.getRank());
+  for (int64_t dim = 0; dim < memref.getRank(); ++dim)
+    sizes.push_back(memref::DimOp::create(b, loc, value, dim));
+  Value stride = arith::ConstantIndexOp::create(b, loc, 1);
+  for (int64_t dim = memref.getRank() - 1; dim >= 0; --dim) {
+    strides[dim] = stride;
+    stride = arith::MulIOp::create(b, loc, stride, sizes[dim]);
+  }
+  llvm::for_each(sizes, word);
+  llvm::for_each(strides, word);
   return success();
 }
 
@@ -219,6 +250,20 @@ LLVM::LLVMFuncOp EntryCalls::outline(scf::ParallelOp loop, ValueRange captured) 
   return known->second;
 }
 
+/// Slots on the stack of the entry; `capacity` is a constant to be set.
+Value EntryCalls::createArea(Location loc, Value &capacity) {
+  auto pointer = LLVM::LLVMPointerType::get(module.getContext());
+  OpBuilder b = OpBuilder::atBlockBegin(&entry.getBody().front());
+  capacity = LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(0));
+  return LLVM::AllocaOp::create(b, loc, pointer, b.getI64Type(), capacity, 8);
+}
+
+static void setCapacity(Value capacity, const Slots &slots) {
+  Builder b(capacity.getContext());
+  cast<LLVM::ConstantOp>(capacity.getDefiningOp())
+      .setValueAttr(b.getI64IntegerAttr(std::max(1u, slots.count())));
+}
+
 LogicalResult EntryCalls::lowerParallel(scf::ParallelOp loop) {
   if (loop.getNumLoops() != 1 || loop.getNumReductions() != 0)
     return loop.emitOpError("has more than one dimension or a reduction");
@@ -232,10 +277,8 @@ LogicalResult EntryCalls::lowerParallel(scf::ParallelOp loop) {
   captured.insert(loop.getStep()[0]);
   Location loc = loop.getLoc();
   auto pointer = LLVM::LLVMPointerType::get(loop.getContext());
-  OpBuilder b = OpBuilder::atBlockBegin(&entry.getBody().front());
-  Value capacity = LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(0));
-  Value area = LLVM::AllocaOp::create(b, loc, pointer, b.getI64Type(), capacity, 8);
-  b.setInsertionPoint(loop);
+  Value capacity, area = createArea(loc, capacity);
+  OpBuilder b(loop);
   Slots slots(module, area);
   for (Value value : captured) {
     Operation *definition = value.getDefiningOp();
@@ -244,8 +287,7 @@ LogicalResult EntryCalls::lowerParallel(scf::ParallelOp loop) {
     if (failed(slots.write(b, loc, value)))
       return loop.emitOpError("captures a value of type ") << value.getType();
   }
-  cast<LLVM::ConstantOp>(capacity.getDefiningOp())
-      .setValueAttr(b.getI64IntegerAttr(std::max(1u, slots.count())));
+  setCapacity(capacity, slots);
   LLVM::LLVMFuncOp thunk = outline(loop, captured.getArrayRef());
   Value span = arith::SubIOp::create(b, loc, loop.getUpperBound()[0], loop.getLowerBound()[0]);
   Value items = arith::CeilDivSIOp::create(b, loc, span, loop.getStep()[0]);
@@ -253,6 +295,32 @@ LogicalResult EntryCalls::lowerParallel(scf::ParallelOp loop) {
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
   callRuntime(b, loc, findRuntimeFunction("lnx_parallel"), {address, area, items, one});
   loop.erase();
+  return success();
+}
+
+/// runtime->launch(number, slots, count, blocks)
+LogicalResult EntryCalls::lowerLaunch(gpu::LaunchFuncOp launch) {
+  Location loc = launch.getLoc();
+  auto kernels = symbols.lookup<gpu::GPUModuleOp>(launch.getKernelModuleName());
+  int64_t number = 0;
+  for (auto kernel : kernels.getOps<gpu::GPUFuncOp>()) {
+    if (kernel.getNameAttr() == launch.getKernelName())
+      break;
+    ++number;
+  }
+  Value capacity, area = createArea(loc, capacity);
+  OpBuilder b(launch);
+  Slots slots(module, area);
+  for (Value operand : launch.getKernelOperands())
+    if (failed(slots.writeParameter(b, loc, operand)))
+      return launch.emitOpError("passes a value of type ") << operand.getType();
+  setCapacity(capacity, slots);
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  };
+  callRuntime(b, loc, findRuntimeFunction("lnx_launch"),
+              {index(number), area, index(slots.count()), launch.getGridSizeX()});
+  launch.erase();
   return success();
 }
 
@@ -296,6 +364,11 @@ LogicalResult EntryCalls::run() {
   });
   for (scf::ParallelOp loop : loops)
     if (failed(lowerParallel(loop)))
+      return failure();
+  SmallVector<gpu::LaunchFuncOp> launches;
+  entry.walk([&](gpu::LaunchFuncOp launch) { launches.push_back(launch); });
+  for (gpu::LaunchFuncOp launch : launches)
+    if (failed(lowerLaunch(launch)))
       return failure();
   SmallVector<std::pair<func::CallOp, int>> calls;
   entry.walk([&](func::CallOp call) {

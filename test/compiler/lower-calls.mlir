@@ -96,3 +96,33 @@ func.func @eval(%n: index) attributes {lnx.entry} {
   }
   return
 }
+
+// -----
+
+// A launch is a call of `launch`, function 4 of the table behind `parallel`, `gemm`, `attend` and
+// `attend_grad`: the number of the kernel, its parameters, how many, and the blocks. A buffer is its
+// whole descriptor: address twice, offset, sizes, strides.
+// CHECK-LABEL: func.func @norm(
+// CHECK-SAME:    %[[RUNTIME:.*]]: !llvm.ptr,
+// CHECK:         llvm.mlir.constant(8 : i64)
+// CHECK-COUNT-8: llvm.store
+// CHECK-NOT:     llvm.store
+// CHECK:         %[[PLACE:.*]] = llvm.getelementptr %[[RUNTIME]][5]
+// CHECK:         %[[LAUNCH:.*]] = llvm.load %[[PLACE]]
+// CHECK:         llvm.call %[[LAUNCH]](
+// CHECK-NOT:     gpu.launch_func
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @first(%scale: f32) kernel {
+      gpu.return
+    }
+    gpu.func @rows(%x: memref<?x8xf32>, %scale: f32) kernel {
+      gpu.return
+    }
+  }
+  func.func @norm(%x: memref<?x8xf32>, %n: index, %scale: f32) attributes {lnx.entry} {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @kernels::@rows blocks in (%n, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<?x8xf32>, %scale : f32)
+    return
+  }
+}
