@@ -89,15 +89,7 @@ void Warp::fault(int lane, std::string what, std::string remedy) {
   cta->grid->fault = std::move(f);
 }
 
-bool Warp::converged() {
-  if (mask == lanes)
-    return true;
-  reportMissing(*this, lanes & ~mask);
-  return false;
-}
-
-bool Warp::converged(Slot memberMask) {
-  // Lanes that came here before go on together with these.
+void Warp::gather() {
   std::erase_if(waiting, [this](const ParkedLanes &group) {
     if (group.pc != pc)
       return false;
@@ -105,19 +97,11 @@ bool Warp::converged(Slot memberMask) {
     active |= group.lanes;
     return true;
   });
-  uint32_t named = 0;
-  if (!readMemberMask(*this, memberMask, named))
-    return false;
-  uint32_t missing = named & ~mask;
-  if (!missing)
+}
+
+bool Warp::meet(uint32_t named) {
+  if (!(named & ~mask))
     return true;
-  if (missing & ~lanes) {
-    fault(-1,
-          "the member mask names lanes " + laneList(missing & ~lanes) +
-              ", which this warp does not have",
-          "launch a multiple of 32 threads, or name existing lanes only");
-    return false;
-  }
   waiting.push_back({pc, mask});
   active &= ~mask;
   if (active)
@@ -126,6 +110,30 @@ bool Warp::converged(Slot memberMask) {
   if (parked.empty())
     reportWaiting();
   return false;
+}
+
+// A compiler may put the block of a branch behind what follows it: lanes that skip it come early.
+// Lanes here that a guard keeps from the instruction never execute it.
+bool Warp::converged() {
+  if (active != mask) {
+    reportMissing(*this, lanes & ~mask);
+    return false;
+  }
+  gather();
+  return meet(lanes);
+}
+
+bool Warp::converged(Slot memberMask) {
+  gather();
+  uint32_t named = 0;
+  if (!readMemberMask(*this, memberMask, named))
+    return false;
+  if (uint32_t absent = named & ~lanes) {
+    fault(-1, "the member mask names lanes " + laneList(absent) + ", which this warp does not have",
+          "launch a multiple of 32 threads, or name existing lanes only");
+    return false;
+  }
+  return meet(named);
 }
 
 void Warp::reportWaiting() {

@@ -72,11 +72,10 @@ struct Warp {
   // Stops the launch. The first fault stays. `lane` is -1 where no single lane is to blame.
   void fault(int lane, std::string what, std::string remedy);
   bool failed() const;
-  // True where every lane of the warp executes the current instruction; otherwise says which do
-  // not.
+  // True where every lane of the warp executes the current instruction. Those that came early wait
+  // here, as on the hardware; it is a fault once the others can no longer come.
   bool converged();
-  // True where all lanes that a .sync instruction names in its member mask execute it. Those that
-  // came early wait here, as on the hardware; it is a fault once the others can no longer come.
+  // The same for the lanes that a .sync instruction names in its member mask.
   bool converged(Slot memberMask);
   // Lanes `taken`, not none, continue at `target`, the other active ones at the next instruction.
   void branch(uint32_t target, uint32_t taken);
@@ -84,6 +83,10 @@ struct Warp {
   void park(uint32_t at, uint32_t which);
   // The lanes of the mask end.
   void exit();
+  // Lanes that wait at `pc` become current.
+  void gather();
+  // True where the lanes named are current; else the current ones wait for the others.
+  bool meet(uint32_t named);
   // Reports that the lanes that wait first wait for ever.
   void reportWaiting();
   // Goes on with the lanes at the lowest pc.
