@@ -4,6 +4,7 @@
 #include "compiler/Passes.h"
 #include "compiler/target/cpu/Codegen.h"
 #include "compiler/target/cpu/Link.h"
+#include "compiler/target/cuda/Ptx.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -37,6 +38,7 @@ private:
 void lnx::registerAll(DialectRegistry &registry) {
   registry.insert<LnxDialect>();
   registerCodegen(registry);
+  cuda::registerPtx(registry);
 }
 
 Level lnx::levelOf(ModuleOp module) {
@@ -81,10 +83,17 @@ static void addGradPasses(OpPassManager &passes, const CompileOptions &options) 
 }
 
 static void addLoopsPasses(OpPassManager &passes, const CompileOptions &options) {
-  passes.addPass(createLowerGroups({options.reference ? "reference" : "cpu"}));
+  passes.addPass(createLowerGroups({options.reference ? "reference" : options.target}));
   passes.addPass(createPlanArena());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+}
+
+/// Launches are numbered by the kernels before those become text.
+static void addDevicePasses(OpPassManager &passes) {
+  passes.addPass(createOutlineKernels());
+  passes.addPass(createLowerCalls());
+  passes.addPass(cuda::createEmitPtx());
 }
 
 static LogicalResult addConvertPasses(ModuleOp module, OpPassManager &passes,
@@ -92,16 +101,23 @@ static LogicalResult addConvertPasses(ModuleOp module, OpPassManager &passes,
   llvm::Expected<Machine> machine = Machine::find(options.cpu);
   if (!machine)
     return module.emitError(llvm::toString(machine.takeError()));
-  passes.addPass(createLowerCalls());
+  if (options.target == "cuda" && !options.reference)
+    addDevicePasses(passes);
+  else
+    passes.addPass(createLowerCalls());
   passes.addPass(createExportProgram({machine->text}));
   addConversionPasses(passes);
   return success();
 }
 
 static LogicalResult lowerOnce(ModuleOp module, Level next, const CompileOptions &options) {
-  static constexpr double CompileTimes::*stages[] = {nullptr, &CompileTimes::grad,
-                                                     &CompileTimes::fused, &CompileTimes::loops,
-                                                     &CompileTimes::convert};
+  static constexpr double CompileTimes::*stages[] = {nullptr,
+                                                     &CompileTimes::grad,
+                                                     &CompileTimes::fused,
+                                                     &CompileTimes::loops,
+                                                     &CompileTimes::convert,
+                                                     &CompileTimes::emit,
+                                                     &CompileTimes::emit};
   Stopwatch watch(options, stages[static_cast<int>(next)]);
   PassManager passes(module.getContext(), module.getOperationName());
 #ifdef NDEBUG
@@ -123,6 +139,9 @@ static LogicalResult lowerOnce(ModuleOp module, Level next, const CompileOptions
     if (failed(addConvertPasses(module, passes, options)))
       return failure();
     break;
+  case Level::ptx:
+    addDevicePasses(passes);
+    break;
   case Level::spec:
   case Level::assembly:
     break;
@@ -131,13 +150,13 @@ static LogicalResult lowerOnce(ModuleOp module, Level next, const CompileOptions
 }
 
 LogicalResult lnx::lowerTo(ModuleOp module, Level level, const CompileOptions &options) {
-  Level last = std::min(level, Level::llvm);
+  Level last = level == Level::ptx ? Level::loops : std::min(level, Level::llvm);
   for (Level at = levelOf(module); at < last;) {
     at = static_cast<Level>(static_cast<int>(at) + 1);
     if (failed(lowerOnce(module, at, options)))
       return failure();
   }
-  return success();
+  return level == Level::ptx ? lowerOnce(module, Level::ptx, options) : success();
 }
 
 //===-- code -------------------------------------------------------------===//
@@ -173,6 +192,10 @@ static LogicalResult emitCode(ModuleOp module, Level level, const CompileOptions
 
 LogicalResult lnx::printLevel(ModuleOp module, Level level, const CompileOptions &options,
                               llvm::raw_ostream &os) {
+  if (level == Level::ptx) {
+    os << module->getAttrOfType<StringAttr>("lnx.device_code").getValue();
+    return success();
+  }
   if (level < Level::llvm) {
     module.print(os);
     os << '\n';

@@ -26,8 +26,8 @@ class raw_ostream;
 
 namespace mlir::lnx {
 
-/// What --emit= prints; each level is made from the one before it.
-enum class Level { spec, grad, fused, loops, llvm, assembly };
+/// What --emit= prints; each level is made from the one before it, `ptx` from loops.
+enum class Level { spec, grad, fused, loops, llvm, assembly, ptx };
 
 /// Seconds of each stage of one compilation; stages that did not run stay 0.
 struct CompileTimes {
@@ -45,6 +45,7 @@ struct CompileOptions {
   /// "native": this machine's CPU; or x86-64, x86-64-v2, x86-64-v3, x86-64-v4 for files that
   /// travel.
   std::string cpu = "native";
+  std::string target = "cpu"; ///< what groups become: cpu or cuda
   bool fuse = true;          ///< join row-wise operations in one kernel
   bool reference = false;    ///< plain loops of every primitive's own lowering, no CPU target
   bool rematerialize = true; ///< compute row-wise values again instead of keeping them
@@ -59,10 +60,11 @@ void registerAll(DialectRegistry &registry);
 
 /// The level a module is at, from what it is made of.
 Level levelOf(ModuleOp module);
-/// Lowers `module` from its level to `level`; at `assembly` it stays in the LLVM dialect.
+/// Lowers `module` from its level to `level`; at `assembly` it stays in the LLVM dialect, and at
+/// `ptx` its kernels are the text in attribute `lnx.device_code`.
 LogicalResult lowerTo(ModuleOp module, Level level, const CompileOptions &options);
-/// Prints a module that lowerTo brought to `level`: MLIR text, LLVM IR that llc accepts, or
-/// assembly of options.cpu.
+/// Prints a module that lowerTo brought to `level`: MLIR text, LLVM IR that llc accepts,
+/// assembly of options.cpu, or PTX.
 LogicalResult printLevel(ModuleOp module, Level level, const CompileOptions &options,
                          llvm::raw_ostream &os);
 

@@ -140,6 +140,8 @@ void EntryLowering::transferFlat(Value from, Value to, Value count, Transfer kin
   bool adds = kind == Transfer::Add;
   StringRef name = adds ? "add" : "copy";
   GroupBuffers group(builder, loc, program.kernels);
+  if (program.target && succeeded(program.target->transfer(group, from, to, count, adds)))
+    return;
   func::FuncOp kernel = group.kernel(name, name, {from.getType(), to.getType()},
                                      [&](OpBuilder &b, ValueRange buffers, Value lo, Value hi) {
                                        buildTransfer(b, buffers, lo, hi, adds);

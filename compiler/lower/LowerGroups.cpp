@@ -4,6 +4,7 @@
 #include "compiler/Passes.h"
 #include "compiler/lower/EntryLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -21,7 +22,7 @@ struct LowerGroups : lnx::impl::LowerGroupsBase<LowerGroups> {
   void runOnOperation() override {
     FailureOr<std::unique_ptr<Target>> known = createTarget(target);
     if (failed(known)) {
-      getOperation().emitError("unknown target '") << target << "': cpu and reference are known";
+      getOperation().emitError("unknown target '") << target << "': cpu, cuda and reference are known";
       return signalPassFailure();
     }
     ProgramLowering program(getOperation(), known->get());

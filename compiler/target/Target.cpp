@@ -14,6 +14,8 @@ using namespace mlir::lnx;
 FailureOr<std::unique_ptr<Target>> lnx::createTarget(StringRef name) {
   if (name == "cpu")
     return createCpuTarget();
+  if (name == "cuda")
+    return createCudaTarget();
   if (name == "reference")
     return std::unique_ptr<Target>();
   return failure();

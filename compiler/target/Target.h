@@ -90,13 +90,22 @@ public:
   /// Emits the group's code at `buffers.builder`. Failure without a diagnostic means: nothing
   /// better than the reference lowering; then nothing may have been emitted.
   virtual LogicalResult lowerGroup(GroupOp group, GroupBuffers &buffers) = 0;
+  /// Copies or adds `count` floats of two flat buffers; failure: nothing better than the kernel
+  /// that every target can run.
+  virtual LogicalResult transfer(GroupBuffers &buffers, Value from, Value to, Value count,
+                                 bool adds) {
+    return failure();
+  }
 };
 
 /// compiler/target/cpu.
 std::unique_ptr<Target> createCpuTarget();
 
-/// The target of that name: "cpu", or null for "reference" (every op by its own lowering). Failure
-/// for other names.
+/// compiler/target/cuda.
+std::unique_ptr<Target> createCudaTarget();
+
+/// The target of that name: "cpu", "cuda", or null for "reference" (every op by its own lowering).
+/// Failure for other names.
 FailureOr<std::unique_ptr<Target>> createTarget(llvm::StringRef name);
 
 /// Lowers the group's operations one after another with a temporary for every value between them:

@@ -29,13 +29,14 @@ namespace ir = mlir::lnx;
 
 namespace {
 struct Command {
-  std::string file, output, emit, model, cpu = "native";
+  std::string file, output, emit, model, cpu = "native", target = "cpu";
   std::vector<std::string> settings;
 };
 
 const std::vector<std::pair<std::string, ir::Level>> levels = {
     {"spec", ir::Level::spec},   {"grad", ir::Level::grad}, {"fused", ir::Level::fused},
-    {"loops", ir::Level::loops}, {"llvm", ir::Level::llvm}, {"asm", ir::Level::assembly}};
+    {"loops", ir::Level::loops}, {"llvm", ir::Level::llvm}, {"asm", ir::Level::assembly},
+    {"ptx", ir::Level::ptx}};
 
 Exit say(Exit exit, const std::string &message) {
   llvm::errs() << message;
@@ -84,6 +85,7 @@ private:
 ir::CompileOptions optionsOf(const Command &command) {
   ir::CompileOptions options;
   options.cpu = command.cpu;
+  options.target = command.target;
   return options;
 }
 
@@ -265,6 +267,11 @@ Exit checkChoices(const Command &command, const std::vector<std::string> &levelN
     return unknown("level", command.emit, levelNames);
   if (llvm::find(cpus, command.cpu) == cpus.end())
     return unknown("CPU", command.cpu, cpus);
+  if (command.target != "cpu" && command.target != "cuda")
+    return unknown("target", command.target, {"cpu", "cuda"});
+  if (command.emit == "ptx" && command.target != "cuda")
+    return say(Exit::usage, "error: level 'ptx' is of target 'cuda', not of 'cpu'\n"
+                            "help: add '--target=cuda'\n");
   if (!command.emit.empty() && !command.output.empty())
     return say(Exit::usage, "error: '--emit' prints and '-o' writes a file: only one of them\n");
   return Exit::done;
@@ -296,13 +303,15 @@ int main(int argc, char **argv) {
   app.add_option("-o,--output", command.output, "write the compiled model here")
       ->type_name("model.so");
   app.add_option("--emit", command.emit,
-                 "print one level instead: ast, spec, grad, fused, loops, llvm, asm")
+                 "print one level instead: ast, spec, grad, fused, loops, llvm, asm, ptx")
       ->type_name("LEVEL");
   app.add_option("--model", command.model, "the model to compile (default: the last of the file)")
       ->type_name("NAME");
   app.add_option("--set", command.settings, "give a parameter of the model or of its block a value")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
+  app.add_option("--target", command.target, "what runs the kernels: cpu or cuda (default: cpu)")
+      ->type_name("NAME");
   app.add_option("--cpu", command.cpu,
                  "native, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4 (default: native)")
       ->type_name("NAME");

@@ -140,7 +140,7 @@ func.func @bad(%tokens: tensor<?xi32>) -> tensor<f32> attributes {lnx.entry} {
 }
 
 //--- target.mlir
-// CHECK: error: unknown target 'abacus': cpu and reference are known
+// CHECK: error: unknown target 'abacus': cpu, cuda and reference are known
 module {}
 
 //--- frame.mlir

@@ -1,0 +1,102 @@
+// Training on a GPU: the compiled step as PTX, run by the emulator in place of the driver, against
+// the oracle. f32 throughout.
+#include "test/e2e/Harness.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace lnx;
+using namespace lnx::e2e;
+
+namespace {
+
+struct Size {
+  const char *settings;
+  int64_t batch, time;
+  int steps;
+};
+
+const Size small = {"width = 32, heads = 4, depth = 2, vocab = 61, context = 16", 3, 16, 3};
+// More than one warp a row, rows that are no multiple of a block's, keys beyond one warp.
+const Size wide = {"width = 128, heads = 2, depth = 2, vocab = 61, context = 128", 1, 128, 2};
+
+// Losses and updates stay within 1e-4 of the double evaluator: approximate exponentials and
+// quotients are off by 2^-22, and AdamW turns the sign of a gradient near zero into a whole step
+// of 1e-2 times its share of the norm.
+void compareTraining(const std::string &block, const Size &size, Optimizer optimizer) {
+  Model model(gpt2(block, size.settings));
+  Session session = makeSession(
+      model.compile({.target = "cuda"}),
+      {.device = "cuda", .batch = size.batch, .time = size.time, .threads = 2, .seed = 7});
+  Oracle oracle(model, session);
+  UpdateOptions update{.optimizer = optimizer, .rate = optimizer == Optimizer::sgd ? 1e-1f : 1e-2f};
+  for (int step = 0; step < size.steps; ++step) {
+    Ids ids = makeIds(size.batch, size.time, 61, 100 + step);
+    Result<double> loss = session.gradient(ids.view());
+    ASSERT_TRUE(loss) << loss.error().message;
+    EXPECT_NEAR(*loss, oracle.gradient(ids, 1), 1e-4) << block << " step " << step;
+    Result<UpdateReport> report = session.update(update);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_TRUE(report->finite);
+    oracle.update(update);
+  }
+}
+
+class Cuda : public testing::TestWithParam<const char *> {};
+
+} // namespace
+
+TEST_P(Cuda, LossesAgreeWithTheOracle) { compareTraining(GetParam(), small, Optimizer::adamw); }
+
+INSTANTIATE_TEST_SUITE_P(Prelude, Cuda,
+                         testing::Values("pre_ln", "post_ln", "peri_ln", "no_ln", "sandwich",
+                                         "deepnorm", "rezero", "layerscale", "parallel", "mix_ln",
+                                         "ln_scaling"),
+                         [](const auto &info) { return std::string(info.param); });
+
+TEST(CudaTraining, WidePeri) { compareTraining("peri_ln", wide, Optimizer::adamw); }
+TEST(CudaTraining, WidePre) { compareTraining("pre_ln", wide, Optimizer::adamw); }
+TEST(CudaTraining, Adam) { compareTraining("peri_ln", small, Optimizer::adam); }
+TEST(CudaTraining, SgdWithMomentum) { compareTraining("peri_ln", small, Optimizer::sgd); }
+
+// Every gradient, not only the loss.
+TEST(CudaTraining, GradientsAgreeWithTheOracle) {
+  Model model(gpt2("peri_ln", small.settings));
+  Session session = makeSession(model.compile({.target = "cuda"}),
+                                {.device = "cuda", .batch = 3, .time = 16, .seed = 7});
+  Oracle oracle(model, session);
+  Ids ids = makeIds(3, 16, 61, 5);
+  ASSERT_TRUE(session.gradient(ids.view()));
+  oracle.gradient(ids, 1);
+  for (const ParameterView &parameter : session.parameters()) {
+    std::vector<double> expected = oracle.gradientOf(parameter.name);
+    ASSERT_EQ(expected.size(), parameter.gradient.size());
+    double largest = 0;
+    for (double value : expected)
+      largest = std::max(largest, std::abs(value));
+    for (size_t i = 0; i < expected.size(); ++i)
+      ASSERT_NEAR(parameter.gradient[i], expected[i], 1e-4 * largest + 1e-7) << parameter.name;
+  }
+}
+
+// What the kernels observe of the stream, and the head without a loss.
+TEST(CudaTraining, StatisticsEvaluationAndNextAgree) {
+  Model model(gpt2("peri_ln", small.settings));
+  Session session = makeSession(model.compile({.target = "cuda"}),
+                                {.device = "cuda", .batch = 3, .time = 16, .seed = 7});
+  Oracle oracle(model, session);
+  Ids ids = makeIds(3, 16, 61, 5);
+  Result<double> loss = session.evaluate(ids.view());
+  ASSERT_TRUE(loss) << loss.error().message;
+  EXPECT_NEAR(*loss, oracle.evaluate(ids), 1e-4);
+  ASSERT_TRUE(session.gradient(ids.view()));
+  EXPECT_EQ(session.hiddenStatistics().size(), 2u);
+  for (const StreamSize &size : session.hiddenStatistics())
+    EXPECT_GT(size.meanAbs, 0) << size.layer;
+  std::vector<int32_t> prompt = {1, 5, 7};
+  Result<std::span<const float>> logits = session.next(prompt);
+  ASSERT_TRUE(logits) << logits.error().message;
+  std::vector<double> expected = oracle.next(prompt);
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR((*logits)[i], expected[i], 1e-4) << i;
+}
