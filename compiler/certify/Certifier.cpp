@@ -177,8 +177,8 @@ Error Certifier::takeStep(int64_t place) {
   Equation equation;
   equation.skips = next.skips;
   equation.skip = next.skip;
-  Chain &chain = chains[stacks.back().chain];
-  chain.isOfDepth = chain.isOfDepth || next.isOfDepth;
+  equation.rate = next.growth();
+  equation.isLineOfDepth = next.isLineOfDepth;
   equation.isPlain = !next.isOlder && next.epoch == epoch;
   for (int64_t projection : next.last)
     equation.isScaleFree = equation.isScaleFree && next.degreeIn(projection).isZero();

@@ -20,7 +20,7 @@ struct Chain {
   int64_t end = -1;        ///< the end of its last repeat
   int64_t width = 0;       ///< features of a token
   bool isEmbedding = true; ///< starts from parameters and inputs only
-  bool isOfDepth = false;  ///< its start, or a number of its steps, may be another at other depths
+  bool isOfDepth = false;  ///< its start may be another at other depths
 };
 
 /// One residual step: a stream of size r becomes one of size next(r).
@@ -30,6 +30,8 @@ struct Equation {
   Series skip;
   bool isPlain = true;     ///< r is the stream that the step before left
   bool isScaleFree = true; ///< of degree 0 in its last projections (S76)
+  Rate rate;               ///< of what does not come from the stream before
+  bool isLineOfDepth = false;
 };
 
 /// The layers of one repeat.
@@ -69,7 +71,7 @@ private:
   double identityPath() const;
   double largestScore() const;
   double largestEntry() const;
-  std::string growth() const;
+  std::optional<Class> growth() const;
 
   const Document &document;
   const Derivation &derivation;

@@ -122,31 +122,36 @@ double Certifier::largestEntry() const {
   return largest;
 }
 
-/// Class of the largest stream in the depth N, where no number of the steps depends on N or on the
-/// layer: of one layer, r' <= factor r + add (S48). Empty where nothing is known.
-std::string Certifier::growth() const {
-  static const char *const classes[] = {"bounded", "linear", "exponential", "double_exponential"};
-  int largest = 0;
-  for (size_t i = 0; i < stacks.size(); ++i) {
-    Chain layer = chains[stacks[i].chain];
-    bool isKnown = !document.isOneDepth && !layer.isOfDepth &&
-                   (document.program[stacks[i].place].to == "N" ||
-                    document.program[stacks[i].place].to.empty());
-    bool hasSquare = false;
+/// Class of the largest stream in the depth N, where what multiplies the stream is the same in
+/// every layer at every depth: of one layer, r' <= factor r + add (S48). Absent where nothing is
+/// known.
+std::optional<Class> Certifier::growth() const {
+  Class result;
+  for (const Stack &stack : stacks) {
+    const std::string &to = document.program[stack.place].to;
+    if (document.isOneDepth || chains[stack.chain].isOfDepth || (to != "N" && !to.empty()))
+      return std::nullopt;
+    Chain layer = chains[stack.chain];
     layer.now = {1, 1, 1, 0, infinity, infinity};
-    for (const Equation &equation : stacks[i].equations) {
-      isKnown = isKnown && equation.next.isKnown();
-      if (!isKnown)
-        return "";
+    bool hasSquare = false;
+    Rate added = std::vector<Monomial>();
+    for (const Equation &equation : stack.equations) {
+      if (!equation.next.isKnown() || equation.isLineOfDepth)
+        return std::nullopt;
       hasSquare = hasSquare || !equation.next.square.isZero();
-      advance(stacks[i], equation, 0, layer);
+      if (!equation.next.one.isZero())
+        added = sumOf(added, equation.rate);
+      advance(stack, equation, 0, layer);
     }
-    if (!isKnown)
-      return "";
-    int one = hasSquare ? 3 : layer.now.factor > 1 ? 2 : layer.now.factor == 1 && layer.now.add > 0;
-    largest = std::max(largest, one);
+    if (!added)
+      return std::nullopt;
+    double factor = layer.now.factor;
+    Class one = factor == 1 ? classOfSum(*added) : classOfLargest(*added);
+    if (hasSquare || factor > 1)
+      one = {hasSquare ? Class::doubleExponential : Class::exponential};
+    result = larger(result, one);
   }
-  return classes[largest];
+  return result;
 }
 
 Error Certifier::conclude(const Conclusion &conclusion) const {
@@ -161,12 +166,14 @@ Error Certifier::conclude(const Conclusion &conclusion) const {
   if (conclusion.factor)
     return refuse(property + ": a factor is said of forward.bound only");
   if (!conclusion.growth.empty()) {
-    bool isSquare = property == "forward.variance" && growth() == "linear";
+    std::optional<Class> known = growth();
+    if (known && property == "forward.variance")
+      known = Class{known->kind, 2 * known->power, 2 * known->logs};
+    std::string text = known ? print(*known) : "not known";
     bool isNamed = property == "forward.growth" || property == "forward.variance" ||
-                   (property == "depth.limit" && growth() == "bounded");
-    if (!isNamed || conclusion.growth != (isSquare ? "quadratic" : growth()))
-      return refuse(property + ": claims the class " + conclusion.growth + ", it is " +
-                    (growth().empty() ? "not known" : growth()));
+                   (property == "depth.limit" && text == "bounded");
+    if (!isNamed || conclusion.growth != text)
+      return refuse(property + ": claims the class " + conclusion.growth + ", it is " + text);
     if (!conclusion.number)
       return Error::success();
   }

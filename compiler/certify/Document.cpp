@@ -70,12 +70,14 @@ static bool fromJSON(const json::Value &value, Size &size, json::Path path) {
 static bool fromJSON(const json::Value &value, Step &step, json::Path path) {
   json::ObjectMapper map(value, path);
   bool isRead =
-      hasOnly(value, {"op", "of", "shape", "rows", "with", "path", "to", "values", "start"},
+      hasOnly(value,
+              {"op", "of", "shape", "rows", "with", "path", "to", "schedule", "values", "start"},
               path) &&
       map && map.map("op", step.op) && map.map("of", step.of) && map.map("shape", step.shape) &&
       map.map("rows", step.hasRows) && map.mapOptional("with", step.with) &&
       map.mapOptional("path", step.path) && map.mapOptional("to", step.to) &&
-      map.map("values", step.values) && map.map("start", step.start);
+      map.mapOptional("schedule", step.schedule) && map.map("values", step.values) &&
+      map.map("start", step.start);
   int64_t count = 1;
   for (int64_t size : step.shape)
     if (isRead && (size < 1 || llvm::MulOverflow(count, size, count) || count > largestSize)) {

@@ -23,6 +23,7 @@ struct Step {
   std::string path;                   ///< of a parameter
   std::string to;               ///< of a repeat: its last layer at every depth N; empty: this one
   std::optional<Series> values; ///< of a constant or a table: by layer
+  std::string schedule;         ///< of a table: what it is at every depth N
   std::optional<double> start;  ///< of a parameter: its largest |entry| before training
 
   int64_t count() const;

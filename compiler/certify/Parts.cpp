@@ -49,6 +49,7 @@ Derived joined(const std::vector<const Value *> &operands) {
   for (const Value *x : operands) {
     result.isFixed = result.isFixed && x->isFixed;
     result.isOfDepth = result.isOfDepth || x->isOfDepth;
+    result.isLineOfDepth = result.isLineOfDepth || x->isLineOfDepth;
     result.isOlder = result.isOlder || x->isOlder ||
                      (x->epoch >= 0 && result.epoch >= 0 && x->epoch != result.epoch);
     result.epoch = std::max(result.epoch, x->epoch);
@@ -112,6 +113,7 @@ Derived sumOf(const Site &site, const Value &x, const Value &y) {
     if (matrix->isFresh && bias->isFixed && !bias->number)
       for (int64_t projection : matrix->last)
         result.degrees[projection] = matrix->degreeIn(projection);
+  result.rate = sumOf(x.growth(), y.growth());
   result.skips = x.skips + y.skips;
   result.skip = x.skip + y.skip;
   return result;
@@ -132,6 +134,9 @@ Derived productOf(const Site &site, const Value &x, const Step &xStep, const Val
   if (x.low.isAtLeast(0) && y.low.isAtLeast(0))
     result.low = Series::zip(x.low, y.low, mulDown);
   result.degrees = merged(x, y, productOf);
+  result.rate = productOf(x.growth(), y.growth());
+  for (auto [factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
+    result.isLineOfDepth = result.isLineOfDepth || (factor->isOfDepth && !value->isConstant());
   for (auto [factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
     if (value->skips > 0 && factor->isFixed) {
       result.skips = value->skips;

@@ -134,6 +134,7 @@ static Derived reductionRule(const Site &site) {
   result.degrees = x.degrees;
   result.bounds[peak] = result.bounds[across] = {factor * x[peak]};
   result.bounds[rms] = {factor * x[rms]};
+  result.rate = x.growth();
   for (const Size &size : partsOf(x, from, from.last()))
     if (axis == -1)
       result.bounds[peak].push_back(factor * size);
@@ -214,6 +215,8 @@ static Derived matmulRule(const Site &site) {
     return result;
   }
   result.last = {site.place};
+  result.rate = productOf(x.growth(), w.growth());
+  result.isLineOfDepth = result.isLineOfDepth || (w.isOfDepth && !x.isConstant());
   result.degrees[site.place] = {1, 1, false};
   result.isFresh = true;
   auto over = [](int64_t v) { return Series(divUp(1, sqrtDown(static_cast<double>(v)))); };
@@ -264,6 +267,7 @@ static Derived attendRule(const Site &site) {
   Derived all = joined({&q, &k, &v});
   result.epoch = all.epoch;
   result.isOlder = all.isOlder;
+  result.rate = v.growth();
   result.degrees = v.degrees;
   for (const Value *side : {&q, &k})
     for (const auto &[key, degree] : side->degrees)
@@ -315,6 +319,7 @@ static Derived numberRule(const Site &site) {
     setAll(result, Size::constant(values.map([](double v) { return std::abs(v); })));
     result.isFixed = true;
     result.isOfDepth = site.step().op == "table";
+    result.rate = rateOf(site.step().schedule);
   }
   return result;
 }

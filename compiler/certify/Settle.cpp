@@ -14,6 +14,13 @@ bool Value::isConstant() const {
   return scores.isConstant();
 }
 
+Rate Value::growth() const {
+  if (isOfDepth)
+    return rate;
+  bool isZero = bound[rms].one.isZero() && bound[peak].one.isZero();
+  return isZero ? Rate(std::vector<Monomial>()) : Rate({Monomial()});
+}
+
 const Value &Site::of(size_t i) const {
   const Step &operand = stepOf(i);
   const Value &stream = values[step().of[i]];
@@ -121,7 +128,7 @@ Expected<Value> settle(const Site &site, Derived derived) {
   }
   if (value.isConstant()) { // numbers are about no stream
     value.epoch = -1;
-    value.isOlder = false;
+    value.isOlder = value.isLineOfDepth = false;
     value.skips = 0;
     value.skip = 0.0;
   }

@@ -60,6 +60,7 @@ public:
 
 private:
   void findNeeded();
+  bool isMultiplied(int64_t factor) const;
   bool losesBounds(int64_t place, const std::vector<bool> &isLost) const;
   void need(int64_t place);
   void writeStep(const ProgramStep &step, json::Object &claim);
@@ -124,8 +125,13 @@ bool Claims::isSpelledOtherwise(int64_t place) const {
   const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
   if (!x || step.op == "step" || step.op == "repeat" || step.op == "end")
     return false;
-  bool isNorm = x->norm != Abstract::Norm::none || matchNormalisation(step.value);
-  return (isNorm && !isFound(place)) || matchMixing(step.value);
+  std::optional<Normalisation> norm = matchNormalisation(step.value);
+  bool isNorm = x->norm != Abstract::Norm::none || norm;
+  // Of several gains the verifier takes the first for the norm's, lnx-certify the innermost.
+  bool isGainedTwice = norm && llvm::count_if(norm->factors, [](Value factor) {
+                                 return !getFeatures(factor.getType()).empty();
+                               }) > 1;
+  return (isNorm && !isFound(place)) || isGainedTwice || matchMixing(step.value);
 }
 
 std::string Claims::obstacleAt(int64_t place) const {
@@ -218,6 +224,17 @@ bool Claims::losesBounds(int64_t place, const std::vector<bool> &isLost) const {
          llvm::any_of(step.of, [&](int64_t of) { return isLost[of]; });
 }
 
+/// Whether a number multiplies what the stream bounds: then lnx-certify knows of no class.
+bool Claims::isMultiplied(int64_t factor) const {
+  for (const ProgramStep &step : program.steps) {
+    const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
+    bool isUsed = llvm::is_contained(step.of, factor) && step.op != "step" && step.op != "repeat";
+    if (isUsed && x && !x->whole.isConstant())
+      return true;
+  }
+  return false;
+}
+
 ClaimedSteps Claims::write() {
   ClaimedSteps result;
   findNeeded();
@@ -232,7 +249,10 @@ ClaimedSteps Claims::write() {
     } else if (isNeeded[place] || step.op == "step") {
       bool isBounded = step.op == "step" ? !isLost[step.of[1]] : !losesBounds(place, isLost);
       isLost[place] = !isBounded && step.op != "step"; // a stream is r again
-      result.isOfDepth |= step.op == "table" || step.op == "end";
+      result.isOfDepth |= step.op == "end";
+      if (step.op == "table")
+        result.isOfDepth |=
+            isMultiplied(place) || !cast<TableOp>(step.value.getDefiningOp()).getSchedule();
       if (!isBounded && result.obstacle.empty() && !obstacleAt(place).empty())
         result.obstacle = obstacleAt(place);
       if (isBounded && step.op == "step")

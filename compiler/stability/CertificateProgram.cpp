@@ -25,6 +25,7 @@ public:
 private:
   void write(Operation &op);
   void writeApply(ApplyOp op);
+  void writeTable(TableOp op);
   void writeRepeat(RepeatOp op);
   void writeStep(StepOp op);
   void writeParam(ParamOp op);
@@ -99,9 +100,16 @@ void Writer::write(Operation &op) {
   else if (auto param = dyn_cast<ParamOp>(op))
     writeParam(param);
   else if (auto table = dyn_cast<TableOp>(op))
-    add("table", table.getResult(), {}, json::Object{{"values", numbers(table.getValues())}});
+    writeTable(table);
   else
     writePlain(op);
+}
+
+void Writer::writeTable(TableOp op) {
+  json::Object fields{{"values", numbers(op.getValues())}};
+  if (std::optional<StringRef> schedule = op.getSchedule())
+    fields["schedule"] = *schedule;
+  add("table", op.getResult(), {}, std::move(fields));
 }
 
 void Writer::writeApply(ApplyOp op) {
