@@ -6,9 +6,10 @@
 namespace lnx {
 
 Result<Program> compileToMemory(const std::string &path,
-                                const std::vector<std::pair<std::string, std::string>> &settings) {
+                                const std::vector<std::pair<std::string, std::string>> &settings,
+                                const std::string &device) {
   const Result<Model> model = Model::load(path, settings);
-  return model ? model->compile() : Result<Program>(model.error());
+  return model ? model->compile(device) : Result<Program>(model.error());
 }
 
 } // namespace lnx

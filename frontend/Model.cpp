@@ -93,7 +93,7 @@ Result<Model> Model::with(const Settings &settings) const {
 const std::string &Model::name() const { return state->name; }
 std::string Model::print() const { return textOf(*state->file); }
 
-Result<Program> Model::compile() const {
+Result<Program> Model::compile(const std::string &device) const {
   return deep([&]() -> Result<Program> {
     Diagnostics diagnostics;
     Elaborated here(*state->file, state->options, diagnostics);
@@ -105,6 +105,7 @@ Result<Program> Model::compile() const {
       return mlir::success();
     });
     ir::CompileOptions options;
+    options.target = device == "cuda" ? "cuda" : "cpu"; // a session refuses other devices
     llvm::raw_string_ostream(options.spec) << *here.module;
     mlir::FailureOr<ir::MemoryProgram> program = ir::compileToMemory(*here.module, options);
     if (mlir::failed(program))

@@ -17,6 +17,7 @@ llvm_config.add_tool_substitutions(["lnx-opt", "lnx-certify", "lnxc", "lnx"], [o
 llvm_config.add_tool_substitutions(
     ["FileCheck", "not", "count", "split-file", "mlir-opt", "mlir-translate", "llc"], [config.llvm_tools_dir])
 config.substitutions.append(("%example_passes", os.path.join(config.lnx_obj_root, "lib", "example_passes.so")))
+config.substitutions.append(("%emulated", os.path.join(config.lnx_obj_root, "lib", "emulated")))
 config.substitutions.append(("%examples", os.path.join(config.lnx_src_root, "examples")))
 config.substitutions.append(("%shared", os.path.join(config.lnx_src_root, "..", "shared")))
 if os.path.isdir(os.path.join(config.lnx_src_root, "..", "shared", "data")):

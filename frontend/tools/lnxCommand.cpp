@@ -86,7 +86,7 @@ Result<Program> openModel(const ModelChoice &choice) {
   Result<Settings> settings = settingsOf(choice);
   if (!settings)
     return settings.error();
-  return compileToMemory(choice.path, *settings);
+  return compileToMemory(choice.path, *settings, choice.device);
 }
 
 int64_t parameterCount(const lnx_program &program) {

@@ -45,6 +45,7 @@ const std::atomic<bool> &stopOnSignals();
 struct ModelChoice {
   std::string path;
   std::vector<std::string> settings; // NAME=VALUE, for .lnx files
+  std::string device = "cpu";        // what runs it: cpu or cuda
 };
 void addModelOptions(CLI::App &command, ModelChoice &choice);
 using Settings = std::vector<std::pair<std::string, std::string>>;

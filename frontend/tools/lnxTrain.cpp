@@ -126,7 +126,7 @@ static std::string runJson(const TrainCommand &options, const lnx_program &progr
                  {"format", data.training.format()},
                  {"tokens", data.training.size()},
                  {"val_tokens", data.heldOut.size()}};
-  Json run = {{"version", LNX_VERSION}, {"command", line}, {"device", "cpu"},
+  Json run = {{"version", LNX_VERSION}, {"command", line}, {"device", options.model.device},
               {"model", model},         {"data", tokens},  {"settings", settingsJson(options)}};
   // File names may be any bytes.
   return run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -219,7 +219,8 @@ static Exit runTrain(TrainCommand &options, const CommandLine &line) {
     return fail(data.error());
   if (auto error = checkTraining(**program, data->training, &data->heldOut, options.train))
     return fail(*error);
-  Result<Session> session = Session::create(*program, {.batch = options.train.microBatch,
+  Result<Session> session = Session::create(*program, {.device = options.model.device,
+                                                       .batch = options.train.microBatch,
                                                        .time = options.train.time,
                                                        .threads = options.threads,
                                                        .seed = options.train.seed});
@@ -258,6 +259,9 @@ static void addLoopOptions(CLI::App &command, TrainCommand &options) {
   command.add_option("--micro-batch", train.microBatch, "sequences at a time (default: batch)");
   command.add_option("--time", train.time, "tokens per sequence (default: context, at most 256)");
   command.add_option("--seed", train.seed)->capture_default_str();
+  command.add_option("--device", options.model.device, "cpu or cuda, never another in its place")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
   command.add_option("--threads", options.threads, "0: all; never changes a result")
       ->check(CLI::Range(0, 1024));
   command.add_option("--eval-every", train.evaluateEvery, "steps (default: a tenth of all)");

@@ -37,8 +37,9 @@ public:
   const std::string &name() const;
   /// The whole file as a .lnx file says it; parsing it gives the same model.
   std::string print() const;
-  /// Machine code for this CPU, in memory. Session::create calls it.
-  Result<Program> compile() const;
+  /// Machine code for this CPU, in memory; with kernels in PTX for device "cuda". Session::create
+  /// calls it.
+  Result<Program> compile(const std::string &device = "cpu") const;
 
   // For the library.
   struct State;

@@ -114,11 +114,11 @@ public:
   // a table of parameters that contradicts itself, `time` above the program's context, more memory
   // than the machine has (with the numbers).
   static Result<Session> create(Program program, const SessionOptions &options);
-  // The same of anything that `compile()`s to a Result<Program>, such as a Model.
+  // The same of anything that `compile(device)`s to a Result<Program>, such as a Model.
   template <typename Source>
-    requires requires(const Source &source) { Result<Program>(source.compile()); }
+    requires requires(const Source &source) { Result<Program>(source.compile(std::string())); }
   static Result<Session> create(const Source &source, const SessionOptions &options) {
-    Result<Program> program = source.compile();
+    Result<Program> program = source.compile(options.device);
     if (!program)
       return program.error();
     return create(std::move(*program), options);
