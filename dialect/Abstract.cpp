@@ -107,11 +107,22 @@ Bound lnx::partOf(const Abstract &x, Type type, int64_t size) {
   return part;
 }
 
+Bound lnx::restOf(const Abstract &x, Type type, int64_t size) {
+  if (!x.hasSkip)
+    return partOf(x, type, size);
+  if (x.partSize > 0 && size % x.partSize == 0)
+    return x.rest;
+  double count = static_cast<double>(countOf(type)) / static_cast<double>(size);
+  return Series(std::sqrt(std::max(1.0, count))) * x.rest;
+}
+
 // Blocks of `size` features, a part of the result's last axis. Repeating entries changes no other
 // bound.
 static Abstract broadcastTo(const Abstract &x, Type from, Type to, int64_t size) {
   Abstract result = x;
-  result.part = lastOf(from) == 1 && lastOf(to) > 1 ? x.peak : partOf(x, from, size);
+  bool isRepeated = lastOf(from) == 1 && lastOf(to) > 1;
+  result.part = isRepeated ? x.peak : partOf(x, from, size);
+  result.rest = !x.hasSkip ? result.part : restOf(x, from, isRepeated ? 1 : size);
   result.partSize = size;
   result.slope = broadcastSlope(x.slope, from, to, size);
   if (lastOf(from) != lastOf(to))
@@ -127,6 +138,12 @@ static int64_t blockOf(const Abstract &x, const Abstract &y, Type type) {
       if (!operand->isFixed && operand->partSize > 1 && size % operand->partSize == 0)
         return operand->partSize;
   return size;
+}
+
+/// Whether adding two numbers loses some of the smaller: 1 + 1e-17 is 1.
+static bool isRounded(const Series &x, const Series &y) {
+  const double sum = x[0] + y[0];
+  return x.isUniform() && y.isUniform() && (sum - x[0] != y[0] || sum - y[0] != x[0]);
 }
 
 static void tighten(Abstract &x) {
@@ -167,6 +184,11 @@ Abstract lnx::sumOf(const Abstract &left, Type xType, const Abstract &right, Typ
   result.initialSkip = x.initialSkip + y.initialSkip;
   result.hasSkip = x.hasSkip || y.hasSkip;
   result.skip = x.skip + y.skip;
+  result.rest = x.rest + y.rest;
+  if (x.hasSkip && y.hasSkip && isRounded(x.skip, y.skip)) {
+    result.skip = larger(x.skip, y.skip);
+    result.rest = result.rest + Bound{smaller(x.skip, y.skip), 0.0, 0.0};
+  }
   result.hasRest = x.hasRest || y.hasRest;
   result.stream = !x.hasRest ? y.stream : !y.hasRest ? x.stream : sumOfDegrees(x.stream, y.stream);
   tighten(result);
@@ -224,6 +246,7 @@ Abstract lnx::productOf(const Abstract &left, Type xType, const Abstract &right,
     if (value->hasSkip && factor->isFixed) {
       result.hasSkip = true;
       result.skip = value->skip * factor->peak.b;
+      result.rest = factor->peak.b * value->rest;
       result.hasRest = value->hasRest;
       result.stream = value->stream;
     }
@@ -352,6 +375,7 @@ Abstract lnx::mixed(const Abstract &weights, const Abstract &x, Type type) {
   result.hasSkip = x.hasSkip;
   result.hasRest = x.hasRest;
   result.skip = weights.rowSum * x.skip;
+  result.rest = weights.rowSum * restOf(x, type, size);
   result.initialSkip = x.initialSkip;
   result.branches = x.branches;
   tighten(result);

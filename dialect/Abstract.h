@@ -121,9 +121,10 @@ struct Abstract {
   Series rowSum = Series::top();  ///< largest sum of |entries| of a row
   Series rowRms = Series::top();  ///< largest rms of a row
 
-  bool hasSkip = false; ///< the stream itself is a summand...
-  Series skip;          ///< ...with a factor of at most this
-  bool hasRest = true;  ///< something else is a summand, and these are its degrees:
+  bool hasSkip = false;              ///< the stream itself is a summand...
+  Series skip;                       ///< ...with a factor of at most this
+  Bound rest = Bound::constant(0.0); ///< `part` of the other summands; not kept without a skip
+  bool hasRest = true;               ///< there are other summands, and these are their degrees:
   Degree stream;
   /// Degrees in parameters and in outputs of projections; absent is 0.
   llvm::SmallVector<std::pair<Value, Degree>, 4> degrees;
@@ -166,6 +167,8 @@ Abstract join(llvm::ArrayRef<Abstract> operands);
 int64_t lastOf(Type type);
 /// Bound of blocks of `size` features, from what is known.
 Bound partOf(const Abstract &x, Type type, int64_t size);
+/// The same of the summands besides the stream.
+Bound restOf(const Abstract &x, Type type, int64_t size);
 
 // Element-wise work, with broadcasting.
 Abstract sumOf(const Abstract &x, Type xType, const Abstract &y, Type yType, Type result);

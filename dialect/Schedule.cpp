@@ -62,6 +62,7 @@ Schedule Schedule::between(const Scalar &low, const Scalar &high) {
   like.ofLayer = true;
   return between(constant(low).low, constant(high).high, like);
 }
+Schedule Schedule::upTo(Sum sum) { return between(Sum(), std::move(sum), Schedule()); }
 Schedule Schedule::unknown(bool ofLayer) {
   Schedule result;
   result.ofLayer = ofLayer;

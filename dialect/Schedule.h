@@ -19,6 +19,8 @@ public:
   /// The index of a layer among these.
   static Schedule layer(const Layers &layers);
   static Schedule between(const Scalar &low, const Scalar &high);
+  /// From 0 to this sum of positive terms of N.
+  static Schedule upTo(Sum sum);
   /// Nothing is known.
   static Schedule unknown(bool ofLayer);
 

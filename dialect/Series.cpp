@@ -2,53 +2,99 @@
 // Numbers without a schedule are lifted to constants where they meet one that has it.
 #include "dialect/Series.h"
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
+#include <iterator>
 
 using namespace mlir::lnx;
 
 static constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// Whole numbers are exact; others are the rounding of what the model says.
+/// The shortest decimal that reads back as `value`: what the model says.
 static Scalar scalarOf(double value) {
-  return value == std::floor(value) && std::fabs(value) < 1e15 ? Scalar(static_cast<int64_t>(value))
-                                                               : Scalar::inexact(value);
+  if (value == std::floor(value) && std::fabs(value) < 1e15)
+    return static_cast<int64_t>(value);
+  char text[32];
+  const auto [end, error] =
+      std::to_chars(text, std::end(text), std::fabs(value), std::chars_format::scientific);
+  uint64_t digits = 0;
+  int32_t exponent = 0;
+  const char *at = text;
+  bool isFraction = false;
+  for (; at != end && *at != 'e'; ++at) {
+    isFraction |= *at == '.';
+    if (*at < '0' || *at > '9')
+      continue;
+    digits = 10 * digits + static_cast<uint64_t>(*at - '0');
+    exponent -= isFraction;
+  }
+  int32_t shift = 0;
+  if (at == end || std::from_chars(at + (at[1] == '+' ? 2 : 1), end, shift).ec != std::errc())
+    return Scalar::inexact(value);
+  const Scalar size = Scalar::decimal(digits, exponent + shift);
+  return value < 0 ? -size : size;
 }
 
-Series::Series(llvm::ArrayRef<double> values, std::shared_ptr<const Schedule> schedule)
-    : factor(values.size() == 1 ? values[0] : 1), formula(std::move(schedule)) {
-  if (values.size() != 1)
-    layers = std::make_shared<const std::vector<double>>(values.begin(), values.end());
-  if (layers && !formula)
-    formula = std::make_shared<const Schedule>(Schedule::unknown(/*ofLayer=*/true));
+Series::Series(std::vector<double> values) : factor(values.size() == 1 ? values[0] : 1) {
+  if (values.size() == 1)
+    return;
+  auto shared = std::make_shared<Values>();
+  bool isNumber = true;
+  for (double value : values) {
+    shared->smallest = std::min(shared->smallest, value);
+    shared->largest = std::max(shared->largest, value);
+    isNumber &= !std::isnan(value);
+  }
+  if (!isNumber) {
+    shared->smallest = -infinity;
+    shared->largest = infinity;
+  }
+  shared->list = std::move(values);
+  layers = std::move(shared);
+  formula = std::make_shared<const Schedule>(Schedule::unknown(/*ofLayer=*/true));
 }
 
-static bool allOf(const Series &x, llvm::function_ref<bool(double)> f) {
-  for (size_t i = 0; i < x.size(); ++i)
-    if (!f(x[i]))
-      return false;
-  return true;
+double Series::largest() const {
+  if (!layers)
+    return std::isnan(factor) ? infinity : factor;
+  return factor * (factor < 0 ? layers->smallest : layers->largest);
+}
+double Series::smallest() const {
+  if (!layers)
+    return std::isnan(factor) ? -infinity : factor;
+  return factor * (factor < 0 ? layers->largest : layers->smallest);
+}
+double Series::sum(int64_t count) const {
+  if (!layers)
+    return factor * static_cast<double>(count);
+  double total = 0;
+  for (size_t i = 0; i < size(); ++i)
+    total += (*this)[i];
+  return total;
 }
 
 bool Series::isAll(double value) const {
-  return allOf(*this, [&](double v) { return v == value; });
+  return size() == 0 || (smallest() == value && largest() == value);
 }
-bool Series::isFinite() const {
-  return allOf(*this, [](double v) { return std::isfinite(v); });
+bool Series::isFinite() const { return std::isfinite(smallest()) && std::isfinite(largest()); }
+bool Series::isZero() const {
+  if (!isAll(0))
+    return false;
+  if (!formula)
+    return true;
+  const std::optional<Scalar> constant = formula->asConstant();
+  return constant && constant->isZero();
 }
 bool Series::isPositive() const {
-  return allOf(*this, [](double v) { return v > 0; });
+  if (!(smallest() > 0))
+    return false;
+  const std::optional<Sum> floor = formula ? formula->positiveFloor() : Sum{Monomial()};
+  return floor && !floor->empty();
 }
 bool Series::isNonNegative() const {
-  return allOf(*this, [](double v) { return v >= 0; });
+  return smallest() >= 0 && (!formula || formula->isNonNegative());
 }
-double Series::largest() const {
-  double most = -infinity;
-  for (size_t i = 0; i < size(); ++i)
-    most = std::isnan((*this)[i]) ? infinity : std::max(most, (*this)[i]);
-  return most;
-}
-double Series::smallest() const { return -negated(*this).largest(); }
 bool Series::operator==(const Series &other) const {
   if (factor == other.factor && layers == other.layers)
     return true;
@@ -68,24 +114,31 @@ Series Series::with(const Schedule &schedule) const {
   return result;
 }
 
+std::optional<double> Series::at(double layer, double depth) const {
+  if (!formula)
+    return factor;
+  if (!formula->isExact())
+    return std::nullopt;
+  return valueOf(*formula->above(), layer, depth);
+}
+
 /// f of the values of x, layer by layer.
-static Series mapped(const Series &x, llvm::function_ref<double(double)> f) {
+template <typename F> static Series mapped(const Series &x, const F &f) {
   if (x.isUniform())
     return f(x[0]);
   std::vector<double> values(x.size());
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = f(x[i]);
-  return Series(values);
+  return Series(std::move(values));
 }
 
-static Series zipped(const Series &x, const Series &y,
-                     llvm::function_ref<double(double, double)> f) {
+template <typename F> static Series zipped(const Series &x, const Series &y, const F &f) {
   if (x.isUniform() && y.isUniform())
     return f(x[0], y[0]);
   std::vector<double> values(std::max(x.size(), y.size()));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = f(x[i], y[i]);
-  return Series(values);
+  return Series(std::move(values));
 }
 
 /// `result` with the schedule that f gives for that of x.

@@ -8,6 +8,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace mlir::lnx {
@@ -18,27 +19,35 @@ class Series {
 public:
   Series(double value = 0) : factor(value) {}
   /// A number for each layer. Without a schedule nothing is known of other depths.
-  explicit Series(llvm::ArrayRef<double> values,
-                  std::shared_ptr<const Schedule> schedule = nullptr);
+  explicit Series(std::vector<double> values);
+  explicit Series(llvm::ArrayRef<double> values) : Series(values.vec()) {}
   static Series top() { return std::numeric_limits<double>::infinity(); }
 
-  double operator[](size_t layer) const { return layers ? factor * (*layers)[layer] : factor; }
+  double operator[](size_t layer) const { return layers ? factor * layers->list[layer] : factor; }
   /// 1 where all layers have one value.
-  size_t size() const { return layers ? layers->size() : 1; }
+  size_t size() const { return layers ? layers->list.size() : 1; }
   bool isUniform() const { return !layers; }
   bool isAll(double value) const;
-  bool isZero() const { return isAll(0); }
+  /// At every depth.
+  bool isZero() const;
   bool isFinite() const;
+  /// At this depth and at all large ones.
   bool isPositive() const;
   bool isNonNegative() const;
+  /// Infinite where some value is not a number.
   double largest() const;
   double smallest() const;
+  /// Over this many layers.
+  double sum(int64_t count) const;
   bool operator==(const Series &other) const;
 
   /// As a function of l and N; a number without one is the same at every depth.
   Schedule schedule() const;
   bool hasSchedule() const { return formula != nullptr; }
   Series with(const Schedule &schedule) const;
+  /// The number in layer `layer` (as the model counts them) at another depth; absent where that is
+  /// not known exactly.
+  std::optional<double> at(double layer, double depth) const;
 
   /// Any function of the values: nothing is known of it at other depths unless x is constant.
   Series map(llvm::function_ref<double(double)> f) const;
@@ -46,8 +55,13 @@ public:
 
 private:
   friend Series operator*(const Series &x, const Series &y);
+  /// What is asked of all layers together is known once.
+  struct Values {
+    std::vector<double> list;
+    double smallest = std::numeric_limits<double>::infinity(), largest = -smallest;
+  };
   double factor;
-  std::shared_ptr<const std::vector<double>> layers;
+  std::shared_ptr<const Values> layers;
   std::shared_ptr<const Schedule> formula;
 };
 Series operator+(const Series &x, const Series &y);

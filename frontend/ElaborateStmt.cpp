@@ -220,14 +220,22 @@ std::optional<Comparison> Elaborator::compare(const ast::Condition &condition) {
   if (!a || !b)
     return std::nullopt;
   Comparison result;
-  bool isOfDepth = false;
-  for (const Number *number : {&a->a, &a->b, &b->a, &b->b})
-    isOfDepth |= number->hasSchedule();
+  // At other depths: laws of different kinds, or with a number that differs there, are never equal.
+  bool isOther = a->kind != b->kind, isSame = a->kind == b->kind;
+  for (const auto &[x, y] : {std::pair(&a->a, &b->a), std::pair(&a->b, &b->b)}) {
+    const bool isOfDepth = x->hasSchedule() || y->hasSchedule();
+    const Stretch stretch = activeRun ? activeRun->stretch : Stretch();
+    const std::optional<Truth> equal =
+        isOfDepth ? truthOf(Op::Equal, x->schedule(), y->schedule(), stretch)
+                  : std::optional(Truth{*x == *y, {}});
+    isOther |= equal && !equal->first && !equal->until;
+    isSame &= equal && equal->first && !equal->until;
+  }
   for (size_t i = 0; i < std::max({a->a.size(), a->b.size(), b->a.size(), b->b.size()}); ++i)
     result.truths.push_back((a->kind == b->kind && a->a.at(i) == b->a.at(i) &&
                              a->b.at(i) == b->b.at(i)) == (condition.op == Op::Equal));
-  if (!isOfDepth)
-    result.always = Truth{result.truths.front(), {}};
+  if (isOther || isSame)
+    result.always = Truth{isSame == (condition.op == Op::Equal), {}};
   return result;
 }
 

@@ -46,7 +46,7 @@ void Analysis::runOp(Operation &op) {
   else if (auto repeat = dyn_cast<RepeatOp>(op))
     runRepeat(repeat);
   else if (auto table = dyn_cast<TableOp>(op))
-    values[table.getResult()] = Abstract::number(Series(table.getValues()));
+    values[table.getResult()] = Abstract::number(seriesOf(table));
   else if (auto primitive = dyn_cast<PrimitiveOpInterface>(op))
     runPrimitive(primitive);
   else
@@ -129,6 +129,7 @@ void Analysis::runRepeat(RepeatOp op) {
   stacks[current].repeat = op;
   stacks[current].first = op.getFirst();
   stacks[current].count = op.getCount();
+  stacks[current].span = Span::of(layersOf(op));
   stacks[current].chain = std::max(chain, 0);
   int before = epoch;
   for (BlockArgument argument : op.getCarryArguments()) {

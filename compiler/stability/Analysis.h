@@ -4,9 +4,10 @@
 #define LNX_COMPILER_STABILITY_ANALYSIS_H
 
 #include "compiler/stability/Assumptions.h"
-#include "compiler/stability/Growth.h"
+#include "compiler/stability/GrowthFlow.h"
 #include "dialect/Idioms.h"
 #include "llvm/ADT/DenseMap.h"
+#include <map>
 
 namespace mlir::lnx::stability {
 
@@ -22,6 +23,7 @@ struct Equation {
 struct Stack {
   RepeatOp repeat;
   int64_t first = 1, count = 1;
+  Span span;
   std::vector<Equation> equations;
   bool usesLargest = false; ///< bounds mix steps: r stands for the largest stream so far
   int chain = 0;
@@ -35,6 +37,7 @@ struct Chain {
   std::optional<double> peak0;
   double s0 = 0;              ///< least standard deviation of a token; 0: nothing is known
   Slope link = Slope::none(); ///< of what it starts from, in the streams that this is made of
+  Schedule start = Schedule::constant(1); ///< of r0 at other depths
   uint64_t grounds = 0, spreadGrounds = 0;
   int64_t width = 0, narrowest = 0;  ///< of the streams it stands for
   bool isDerived = false;            ///< made of other streams: r0 may depend on the depth
@@ -49,6 +52,16 @@ struct StreamRange {
 };
 /// By stack and step.
 using Ranges = std::vector<std::vector<StreamRange>>;
+
+/// r' <= (a + gain) r + b + c r^2 in all layers of one step.
+struct StepSize {
+  Series a, gain, b, c;
+};
+
+struct StackSizes {
+  const Stack *stack;
+  std::vector<StepSize> steps;
+};
 
 /// Scores of one attention, at some r.
 struct Attention {
@@ -90,12 +103,22 @@ public:
   llvm::DenseMap<Value, NormOfSum> sums; ///< by the normalised value, before gain and bias
   llvm::DenseSet<Value> gains, biases;   ///< undeclared parameters that scale or shift a norm
 
-  /// Coefficients of a chain; stacks of fewer steps are filled up with x <- x.
-  std::vector<Recurrence::Coefficients> coefficients(int chain, bool ofPeak) const;
   /// Size r of the chain's stream before each step of each layer, and behind the last.
   void
   followSizes(int chain,
               llvm::function_ref<void(size_t stack, size_t step, int64_t layer, double r)> f) const;
+  /// Of the steps of a chain, in order.
+  std::vector<StackSizes> sizes(int chain) const;
+  /// Some coefficient of a chain is infinite.
+  bool isTop(int chain) const;
+  /// The recurrence of a chain at this depth, from r0.
+  Recurrence
+  follow(int chain, bool ofPeak, double r0,
+         llvm::function_ref<void(const Stack &, const Recurrence &)> afterLayer = {}) const;
+  /// Its coefficients as functions of layer and depth, for all large depths.
+  std::vector<StackSchedule> schedules(int chain) const;
+  /// Class of the size of a chain's last stream; its factor is known where it is a power.
+  GrowthFlow flow(int chain) const;
   /// Size of the chain's last stream, rounded up; infinity where it is not known.
   double evaluate(int chain, bool ofPeak) const;
   /// Size of its largest stream, the first one included.
@@ -141,9 +164,17 @@ private:
   void findStarts();
   bool isAround(StepOp op) const;
   size_t stateOf(int chain) const;
-  size_t updatesOfLayer(int chain) const;
   void findOutputs(Value value, llvm::DenseSet<Value> &seen);
-  Recurrence recurrence(int chain, bool ofPeak, double &start) const;
+  double startOf(int chain, bool ofPeak) const;
+  Recurrence followOwn(int chain, bool ofPeak) const;
+
+  /// The last answer of followOwn for each chain, rms and peak, and what it was asked about.
+  struct Followed {
+    size_t state = 0, largest = 0;
+    double r0 = 0;
+    Recurrence result{0};
+  };
+  mutable std::map<std::pair<int, bool>, Followed> followed;
   const Abstract &get(Value value) const { return values.find(value)->second; }
   Slope formerStream(Type type) const;
 

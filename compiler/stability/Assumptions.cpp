@@ -2,6 +2,7 @@
 // Short names W_Q ... W_d are the matrices of the prelude's attn, mlp and glu.
 #include "compiler/stability/Assumptions.h"
 #include "compiler/stability/Trajectory.h"
+#include "dialect/LayerRange.h"
 #include <cmath>
 #include <cstdio>
 
@@ -22,6 +23,9 @@ static Series boundOf(Attribute attribute) {
     return Series(numbers.asArrayRef());
   return Series::top();
 }
+
+/// A bound that holds at this depth; at others there is one that is not known.
+static Series onlyHere(const Series &bound) { return bound.with(*Schedule::parse("0 .. ?")); }
 
 static std::string printClaim(StringRef path, DictionaryAttr arguments, StringRef relation,
                               Attribute bound) {
@@ -159,7 +163,7 @@ static Series inLayer(const Assumption &one, ParamOp op) {
   int64_t index = number - static_cast<int64_t>(repeat.getFirst());
   if (index >= 0 && index < static_cast<int64_t>(values.size()))
     values[index] = one.bound[0];
-  return Series(values);
+  return onlyHere(Series(values));
 }
 
 std::optional<double> Assumptions::boundOn(const Assumption &one, ParamOp op, int64_t layer) const {
@@ -198,8 +202,11 @@ double stability::largestInitial(InitAttr init) {
 }
 
 // A typical entry, signed where all are alike, and the variance of one.
-static Series typicalInitial(InitAttr init, Series &variance) {
-  Series a(init.getA().asArrayRef()), b(init.getB().asArrayRef());
+static Series typicalInitial(ParamOp op, Series &variance) {
+  InitAttr init = op.getInit();
+  auto repeat = op->getParentOfType<RepeatOp>();
+  Series a = seriesOf(init.getA(), init.getASchedule(), repeat);
+  Series b = seriesOf(init.getB(), init.getBSchedule(), repeat);
   if (init.getKind() == "normal")
     variance = a * a;
   else if (init.getKind() == "uniform")
@@ -279,6 +286,11 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
   if (weights == Weights::trajectory && !isBounded())
     if (const Assumption *one = optimizer()) {
       applyOptimizer(*one, op, x, peak);
+      if (op.getInit().getASchedule() || op.getInit().getBSchedule()) {
+        x.frobenius = onlyHere(x.frobenius);
+        x.spectral = onlyHere(x.spectral);
+        peak = onlyHere(peak);
+      }
       x.grounds |= uint64_t(1) << std::min<size_t>(one - list.data(), 63);
     }
   x.frobenius = smaller(x.frobenius, Series(std::sqrt(size)) * peak);
@@ -300,7 +312,7 @@ Abstract Assumptions::parameter(ParamOp op, Weights weights, int64_t headSize) c
     x.culprit = op;
   }
   x.degrees = {{op.getResult(), Degree::of(1)}};
-  x.initial = typicalInitial(op.getInit(), x.variance);
+  x.initial = typicalInitial(op, x.variance);
   return x;
 }
 

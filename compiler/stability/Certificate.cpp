@@ -55,6 +55,11 @@ std::string Conclusions::obstacleToGrowth(StringRef growth) const {
     isOther |= RepeatOp(stack.repeat).getTo().value_or("N") != "N";
   if (isOther)
     return "its numbers may be others in other layers or at other depths";
+  for (int chain = 0; chain < static_cast<int>(analysis.chains.size()); ++chain)
+    for (const StackSizes &own : analysis.sizes(chain))
+      for (const StepSize &step : own.steps)
+        if (!step.c.isZero() && growth != "double_exponential")
+          return "lnx-certify does not see that a norm before a square forgets it";
   bool isKnown = !growth.contains("stretched") && !growth.contains("unknown");
   return isKnown ? "" : "lnx-certify knows of no class " + growth.str();
 }
@@ -83,12 +88,19 @@ void Conclusions::boundOf(const Verdict &verdict, json::Object &conclusion) cons
     return;
   }
   double factor = 1, number = 0;
-  for (const auto &k : analysis.coefficients(analysis.outputChain(), /*ofPeak=*/false)) {
-    if (k.c != 0)
-      return;
-    factor *= k.a + k.gain;
-    number = number * (k.a + k.gain) + k.b;
+  const int chain = analysis.outputChain();
+  if (analysis.chains[chain].isDerived) {
+    factor = 0;
+    number = analysis.chains[chain].r0.value_or(INFINITY);
   }
+  for (const StackSizes &own : analysis.sizes(chain))
+    for (int64_t layer = 0; layer < own.stack->count; ++layer)
+      for (const StepSize &step : own.steps) {
+        if (step.c[layer] != 0)
+          return;
+        factor *= step.a[layer] + step.gain[layer];
+        number = number * (step.a[layer] + step.gain[layer]) + step.b[layer];
+      }
   constexpr double rounding = 1 + 1e-12; // S14
   conclusion["factor"] = nineDigitsUp(factor == 1 ? 1 : factor * rounding);
   conclusion["number"] = nineDigitsUp(number * rounding);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 namespace {
 /// The values, made positive, and what a candidate has to reproduce.
@@ -108,4 +108,4 @@ std::optional<DepthPart> fitDepths(const std::vector<int64_t> &depths,
   return part;
 }
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted

@@ -26,9 +26,7 @@ static Verdict boundOf(Subject &subject, Weights weights) {
   Shape shape = subject.shape(analysis, chain);
   verdict.formula = formulaOf(shape);
   double r = analysis.evaluate(chain, /*ofPeak=*/false);
-  bool isTop = false;
-  for (const Recurrence::Coefficients &k : analysis.coefficients(chain, /*ofPeak=*/false))
-    isTop |= !std::isfinite(k.a + k.b + k.c + k.gain);
+  const bool isTop = analysis.isTop(chain);
   if (std::isfinite(r))
     verdict.number = r;
   if (!isTop) {

@@ -1,5 +1,5 @@
 // Growth: the ordered classes of growth in depth, their words and their products (claim S48).
-// Exponents are compared to 1e-9, so that 1 - 1/2 and 0.5 are one class.
+// Exponents are compared to 1e-13, so that 1/3 + 1/6 and 1/2 are one class.
 #include "compiler/stability/Growth.h"
 #include <algorithm>
 #include <cmath>
@@ -12,11 +12,14 @@ using Kind = Growth::Kind;
 
 double roundUp(double bound) { return bound * (1 + 1e-12); }
 
-/// The fraction with a denominator up to 16 within 1e-9 of `value`, or `value` itself.
+/// Roundings of a few sums of exponents.
+static constexpr double slack = 1e-13;
+
+/// The fraction with a denominator up to 16 that `value` is but for rounding, or `value` itself.
 static double snap(double value) {
   for (int denominator = 1; denominator <= 16; ++denominator) {
     double numerator = std::round(value * denominator);
-    if (std::abs(value - numerator / denominator) <= 1e-9)
+    if (std::abs(value - numerator / denominator) <= slack)
       return numerator / denominator;
   }
   return value;
@@ -158,9 +161,9 @@ bool Growth::operator<=(const Growth &other) const {
     return false;
   if (what != other.what)
     return what < other.what;
-  if (std::abs(power_ - other.power_) > 1e-9)
+  if (std::abs(power_ - other.power_) > slack)
     return power_ < other.power_;
-  return logs_ <= other.logs_ + 1e-9;
+  return logs_ <= other.logs_ + slack;
 }
 
 Growth Growth::maximum(const Growth &a, const Growth &b) {

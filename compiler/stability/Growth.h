@@ -1,10 +1,9 @@
-// Growth: how fast a bound grows with depth, and the algebra that says so (claims S14, S47..S52).
-// Sees no IR: schedules come in as tables of numbers at several depths.
+// Growth: the ordered classes of growth in depth (S48), and the recurrence of one depth (S14, S47).
+// Sees no IR.
 #ifndef LNX_COMPILER_STABILITY_GROWTH_H
 #define LNX_COMPILER_STABILITY_GROWTH_H
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,7 +37,7 @@ public:
   static Growth doubleExponential();
   static Growth unbounded();
   /// Not one of the table's schedules; `fitted` is the exponent seen at N, 2N, 4N, 8N (S51).
-  static Growth unknown(double fitted);
+  static Growth unknown(double fitted = 0);
   /// "linear", "log", "sqrt", "quadratic", "power(3/2)", "stretched(1/2)", ...; absent for other
   /// words.
   static std::optional<Growth> parse(const std::string &text);
@@ -63,58 +62,33 @@ private:
   double power_ = 0, logs_ = 0;
 };
 
-/// One term c * l^-p * N^-s * (log N)^q of a schedule, recognised from tables and checked at every
-/// entry.
-struct ScheduleTerm {
-  double c = 0, p = 0, s = 0, q = 0;
-};
-
-/// A number for each layer 1..N (or K of them for each, layer by layer), at depth N.
-using Table = std::function<std::vector<double>(int64_t depth)>;
-
-/// The term that reproduces the tables around `depth` to 1e-9 relative, if one does.
-std::optional<ScheduleTerm> recognise(const Table &table, int64_t depth);
-
-/// Class of sum_{l<=N} table(N)[l] (S49), and of prod (1 + table) (S50). Piecewise tables are
-/// split.
-Growth classOfSum(const Table &table, int64_t depth);
-Growth classOfProduct(const Table &factorsMinusOne, int64_t depth);
-
-/// r_{k+1} <= A_k r_k + B_k + C_k r_k^2 over all updates of all layers, in order (S47).
-struct Recurrence {
-  /// A_k = a + gain: the skip |a_k| apart from sum_j |dt_j| Lin_j, so that each is recognised by
-  /// itself. All are
-  /// >= 0, infinity is top, and they are not rounded outward: A = 1 + 1e-12 is exponential, A = 1
-  /// is not.
+/// r_{k+1} <= A_k r_k + B_k + C_k r_k^2 followed through the updates of one depth (S47).
+class Recurrence {
+public:
+  /// A_k = a + gain: the skip |a_k| apart from sum_j |dt_j| Lin_j. All are >= 0, infinity is top,
+  /// and they are not rounded outward.
   struct Coefficients {
     double a = 1, b = 0, c = 0, gain = 0;
-
-    /// r_{k+1} from r_k, not less than the exact value.
-    double next(double r) const;
   };
-  /// Coefficients of all updates of a model of `depth` layers, in order; every layer has the same
-  /// number of updates (a missing one is the default, x <- x). Steps before or after the layers are
-  /// up to eight further layers, the same number at every depth.
-  std::function<std::vector<Coefficients>(int64_t depth)> at;
-  /// Optional: the updates of one layer (1..depth). With it classes are also checked at depths up
-  /// to 10^9, which finds max(1e-4, 1/depth); without it, at `depth` and the depths of sampleDepths
-  /// only.
-  std::function<std::vector<Coefficients>(int64_t depth, int64_t layer)> layerAt;
 
-  /// r_N from r0 at this depth, rounded up; infinity when some coefficient is.
-  double evaluate(int64_t depth, double r0) const;
+  explicit Recurrence(double r0) : r(r0), most(r0) {}
+  void pass(const Coefficients &update);
+  /// The updates of one layer, again and again: O(log layers) where none has a square.
+  void pass(const std::vector<Coefficients> &layer, int64_t layers);
+
+  /// r_N rounded up; infinity when some coefficient was.
+  double last() const;
+  /// r_k as it is now.
+  double now() const { return r; }
+  /// last(), but finite again where an update forgot the stream.
+  double size() const { return roundUp(r); }
   /// Largest of r_0, ..., r_N, rounded up.
-  double largest(int64_t depth, double r0) const;
-  /// r_1, ..., r_N, each rounded up. One is infinity behind a coefficient that is, until an update
-  /// forgets the stream.
-  std::vector<double> sizes(int64_t depth, double r0) const;
-  /// Class of r_N (S48): never smaller than the true one.
-  Growth growth(int64_t depth) const;
-};
+  double largest() const;
 
-/// The depths growth() asks tables for: b, b+1, 3b/2, 2b, 3b+1, 4b, 6b+1, 8b, where b is depth
-/// clamped to 48..96.
-std::vector<int64_t> sampleDepths(int64_t depth);
+private:
+  double r, most;
+  bool isTop = false;
+};
 
 } // namespace mlir::lnx::stability
 

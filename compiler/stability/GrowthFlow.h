@@ -1,43 +1,54 @@
-// GrowthFlow: the class of r followed through the pieces of a recurrence, in order (claims S48,
-// S50). Relies on formulas that reproduce every table; knows nothing of how they were found.
+// GrowthFlow: the class of r followed through the stacks of a chain, in order (S47, S48, S50).
+// Sees no IR: coefficients are schedules, which bound them in all layers at all large depths.
 #ifndef LNX_COMPILER_STABILITY_GROWTHFLOW_H
 #define LNX_COMPILER_STABILITY_GROWTHFLOW_H
 
-#include "compiler/stability/ScheduleBound.h"
+#include "compiler/stability/LayerSum.h"
 
 namespace mlir::lnx::stability {
 
-/// Columns of the tables of a recurrence: a, b, c, gain for each update of a layer.
-constexpr size_t columnsPerUpdate = 4;
-
-/// One update of all layers of a piece: A <= a, B <= b, C <= c.
-struct Update {
-  UpperBound a, b, c;
-  bool isReset = false; // A and C are zero
+/// r' <= (a + gain) r + b + c r^2 in the layers of a stack; none of them is negative. The skip `a`
+/// is apart from the gain, so that 1 + 1e-17 is more than 1.
+struct StepSchedule {
+  Schedule a = Schedule::constant(1), gain = Schedule::constant(0), b = Schedule::constant(0),
+           c = Schedule::constant(0);
 };
 
-/// Follows the class of r through the pieces.
+/// The steps of each layer of one stack.
+struct StackSchedule {
+  Span span;
+  std::vector<StepSchedule> steps;
+};
+
 class GrowthFlow {
 public:
-  explicit GrowthFlow(const Samples &samples) : samples(samples) {}
-  /// False where a formula has no bound.
-  bool pass(const Piece &piece);
-  Growth result() const { return state; }
+  /// From r0, which is a function of N.
+  explicit GrowthFlow(const Schedule &start);
+  void pass(const StackSchedule &stack);
+  /// Never below the class of r.
+  const Growth &result() const { return state; }
+  /// Terms of N above r, where r is at most a power and its factor is known.
+  const std::optional<Sum> &bound() const { return r; }
 
 private:
-  bool readUpdates(const Piece &piece);
-  void passOnce(const Update &update);
-  bool passReset();
-  bool passContraction();
-  void passProduct();
-  std::vector<ScheduleTerm> logTerms(bool &isExponential) const;
-  void passLogarithm(const std::vector<ScheduleTerm> &logs);
+  struct Update;
+  static std::optional<Update> read(const StepSchedule &step);
+  void set(std::optional<Sum> above, const Growth &otherwise);
+  void lose();
+  void passOnce(const Update &update, const Layers &layers);
+  void passFixed(llvm::ArrayRef<Update> updates, const Span &span);
+  bool passContraction(llvm::ArrayRef<Update> updates, const Layers &layers);
+  void passProduct(llvm::ArrayRef<Update> updates, const Layers &layers);
+  void passPower(llvm::ArrayRef<Update> updates, const Layers &layers, const Sum &logs,
+                 const Scalar &share);
 
-  const Samples &samples;
   Growth state;
-  Span span;
-  std::vector<Update> updates;
+  std::optional<Sum> r;
 };
+
+/// Upper class of r after all stacks, and a class that r reaches where every bound is attained.
+Growth classOf(const Schedule &start, llvm::ArrayRef<StackSchedule> stacks);
+Growth lowerClassOf(llvm::ArrayRef<StackSchedule> stacks);
 
 } // namespace mlir::lnx::stability
 

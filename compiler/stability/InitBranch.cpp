@@ -25,6 +25,7 @@ bool StepReader::readUpdate(Value value, Series dt) {
       obstacle.text.empty() ? scaledCore(value, stream, obstacle) : std::nullopt;
   if (!scaled)
     return false;
+  isOfOneDepth |= norm && scaled->factor.hasSchedule();
   if (norm && !(abs(scaled->factor) == Series(1.0)))
     hazards.push_back({"a number inside a norm changes nothing (S10)", value.getLoc()});
   std::optional<Projection> projection = matchProjection(scaled->core);
@@ -99,6 +100,7 @@ bool StepReader::readInput(Value value, Value &input) {
   if (!inner || inner->core != stream)
     return stop("the predictor has no rule for what this reads", scaled->core);
   update().inputNorm = true;
+  isOfOneDepth |= inner->factor.hasSchedule();
   update().inputEps = norm->eps / (inner->factor[0] * inner->factor[0]);
   set(&Update::inputGain, scaled->factor * norm->gain);
   return true;
@@ -133,7 +135,7 @@ bool StepReader::readGated(Value hidden) {
     std::optional<Series> number = own.empty() ? initialNumber(above) : std::nullopt;
     if (own.size() == 1)
       factors[own.front() == arguments[1]].push_back(above);
-    else if (number && number->isUniform())
+    else if (number && number->isUniform() && !number->hasSchedule())
       product.number *= (*number)[0];
     else
       return stop("the predictor has no rule for this product", hidden);

@@ -12,12 +12,6 @@ using namespace mlir::lnx::stability;
 
 namespace {
 
-/// One stretch of steps: a repeat, or what stands outside of them (count 1).
-struct Stretch {
-  int64_t count = 1;
-  std::vector<std::pair<StepOp, StepForm>> steps;
-};
-
 /// A stream from its root to where it is read.
 class ChainReader {
 public:
@@ -33,14 +27,11 @@ private:
   Value readRepeat(Value result);
   bool readStep(StepOp op, Stretch &stretch);
   std::optional<StreamLaw> readMemory(Value value);
-  void append(const Stretch &stretch);
-
   /// The step that a value is the stream behind: idioms see through steps.
   Value streamOf(Value value) const;
 
   ModelOp model;
-  DenseMap<Value, StepOp> steps;  ///< by what they compute
-  std::vector<Stretch> stretches; ///< last first
+  DenseMap<Value, StepOp> steps; ///< by what they compute
 };
 
 } // namespace
@@ -78,12 +69,18 @@ struct Law {
 };
 } // namespace
 
-static std::optional<Law> lawOf(Value value, Remark &obstacle, int depth);
+/// A number that has no layers.
+static double single(const Series &number, InitReading &reading) {
+  reading.isOfOneDepth |= number.hasSchedule();
+  return number[0];
+}
 
-static std::optional<Law> sumOfLaws(const Summands &sum, Remark &obstacle, int depth) {
+static std::optional<Law> lawOf(Value value, InitReading &reading, int depth);
+
+static std::optional<Law> sumOfLaws(const Summands &sum, InitReading &reading, int depth) {
   Law total = {sum.number * sum.number, sum.number * sum.number};
   for (auto [factor, term] : sum.terms) {
-    std::optional<Law> law = lawOf(term, obstacle, depth);
+    std::optional<Law> law = lawOf(term, reading, depth);
     if (!law)
       return std::nullopt;
     total.own += factor * factor * law->own;
@@ -92,44 +89,48 @@ static std::optional<Law> sumOfLaws(const Summands &sum, Remark &obstacle, int d
   return total;
 }
 
-static std::optional<Law> lawOfTable(Value table) {
+static std::optional<Law> lawOfTable(Value table, InitReading &reading) {
   if (std::optional<RandomMatrix> random = randomMatrix(table))
-    return Law{random->variance[0], 0};
-  if (std::optional<Series> number = initialNumber(table))
-    return Law{(*number)[0] * (*number)[0], (*number)[0] * (*number)[0]};
+    return Law{single(random->variance, reading), 0};
+  if (std::optional<Series> number = initialNumber(table)) {
+    const double value = single(*number, reading);
+    return Law{value * value, value * value};
+  }
   return std::nullopt;
 }
 
 /// Of distinct tokens: rows of tables, their sums, norms and projections.
-static std::optional<Law> lawOf(Value value, Remark &obstacle, int depth) {
+static std::optional<Law> lawOf(Value value, InitReading &reading, int depth) {
+  Remark &obstacle = reading.obstacle;
   value = resolve(value);
   auto scaled = [&](const Law &law, double factor) {
     return Law{law.own * factor, law.other * factor};
   };
   if (depth > 0) {
     if (std::optional<Value> table = matchLookup(value))
-      if (std::optional<Law> law = lawOfTable(*table))
+      if (std::optional<Law> law = lawOfTable(*table, reading))
         return law;
     if (!hasRows(value.getType()))
-      if (std::optional<Law> law = lawOfTable(value)) // the same for all tokens
+      if (std::optional<Law> law = lawOfTable(value, reading)) // the same for all tokens
         return Law{law->own, law->own};
     std::optional<NormForm> norm = readNorm(value, obstacle);
     if (norm)
-      if (std::optional<Law> law = lawOf(norm->input, obstacle, depth - 1))
-        return scaled(*law, norm->gain[0] * norm->gain[0] / (law->own + norm->eps));
+      if (std::optional<Law> law = lawOf(norm->input, reading, depth - 1))
+        return scaled(*law, single(norm->gain * norm->gain, reading) / (law->own + norm->eps));
     std::optional<Projection> projection = matchProjection(value);
     std::optional<RandomMatrix> matrix =
         projection ? randomMatrix(projection->matrix) : std::nullopt;
     if (matrix)
-      if (std::optional<Law> law = lawOf(projection->input, obstacle, depth - 1))
-        return scaled(*law, static_cast<double>(projection->fanIn) * matrix->variance[0]);
+      if (std::optional<Law> law = lawOf(projection->input, reading, depth - 1))
+        return scaled(*law,
+                      static_cast<double>(projection->fanIn) * single(matrix->variance, reading));
     Summands sum = summandsOf(value, 8);
     if (sum.terms.size() > 1)
-      return sumOfLaws(sum, obstacle, depth - 1);
+      return sumOfLaws(sum, reading, depth - 1);
     Remark ignored;
     if (std::optional<Scaled> core = scaledCore(value, {}, ignored); core && core->core != value)
-      if (std::optional<Law> law = lawOf(core->core, obstacle, depth - 1))
-        return scaled(*law, core->factor[0] * core->factor[0]);
+      if (std::optional<Law> law = lawOf(core->core, reading, depth - 1))
+        return scaled(*law, single(core->factor * core->factor, reading));
   }
   if (obstacle.text.empty())
     obstacle = {"the predictor has no rule for how this stream starts", value.getLoc()};
@@ -147,6 +148,7 @@ bool ChainReader::readStep(StepOp op, Stretch &stretch) {
     return false;
   }
   reading.hasMemory |= reader.hasMemory;
+  reading.isOfOneDepth |= reader.isOfOneDepth || reader.hasMemory;
   llvm::append_range(reading.hazards, reader.hazards);
   stretch.steps.emplace_back(op, std::move(*form));
   return true;
@@ -185,6 +187,7 @@ Value ChainReader::readRepeat(Value result) {
   }
   Stretch stretch;
   stretch.count = repeat.getCount();
+  stretch.range = layersOf(repeat);
   if (stretch.count > 0) {
     Value end = repeat.getBody().front().getTerminator()->getOperand(0);
     Value start = readSteps(end, stretch);
@@ -194,20 +197,9 @@ Value ChainReader::readRepeat(Value result) {
       stop("the predictor has no rule for a layer like this", start);
       return {};
     }
-    stretches.push_back(std::move(stretch));
+    reading.stretches.push_back(std::move(stretch));
   }
   return repeat.getCarries().front();
-}
-
-void ChainReader::append(const Stretch &stretch) {
-  for (int64_t layer = 0; layer < stretch.count; ++layer) {
-    ++reading.layers;
-    for (const auto &[op, form] : stretch.steps) {
-      reading.model->steps.push_back(form.at(layer));
-      reading.model->layerOfStep.push_back(reading.layers);
-      reading.steps.push_back(op);
-    }
-  }
 }
 
 bool ChainReader::read(Value end) {
@@ -218,14 +210,14 @@ bool ChainReader::read(Value end) {
     if (!value)
       return false;
     if (!outside.steps.empty())
-      stretches.push_back(std::move(outside));
+      reading.stretches.push_back(std::move(outside));
     if (!value.getDefiningOp<RepeatOp>())
       break;
     value = readRepeat(value);
     if (!value)
       return false;
   }
-  std::optional<Law> start = lawOf(value, reading.obstacle, 8);
+  std::optional<Law> start = lawOf(value, reading, 8);
   if (!start)
     return false;
   reading.model.emplace();
@@ -236,8 +228,7 @@ bool ChainReader::read(Value end) {
   int64_t context = model.getContext();
   numbers.tokens = context > 0 ? std::min(context, mostTokens) : mostTokens;
   numbers.width = getFeatures(value.getType()).back();
-  for (const Stretch &stretch : llvm::reverse(stretches))
-    append(stretch);
+  std::reverse(reading.stretches.begin(), reading.stretches.end());
   return true;
 }
 
@@ -257,7 +248,7 @@ std::optional<StreamLaw> ChainReader::readMemory(Value value) {
     reading.obstacle = other.reading.obstacle;
     return std::nullopt;
   }
-  MeanFieldProfile profile = predictWithin(*other.reading.model);
+  MeanFieldProfile profile = predictWithin(other.reading.here());
   StreamLaw law = {profile.q.back(), profile.rho.back()};
   if (!std::isfinite(law.q))
     return std::nullopt;
@@ -268,7 +259,7 @@ std::optional<StreamLaw> ChainReader::readMemory(Value value) {
 
 //===-- the head -------------------------------------------------------------===//
 
-InitReading stability::readInit(ModelOp op) {
+InitReading stability::readSteps(ModelOp op) {
   ChainReader reader(op);
   InitReading &reading = reader.reading;
   Value logits = op.getBody().front().getTerminator()->getOperand(0);
@@ -295,7 +286,56 @@ InitReading stability::readInit(ModelOp op) {
   MeanFieldModel &model = *reading.model;
   model.finalNorm = norm.has_value();
   model.eps = norm ? norm->eps : model.eps;
-  double gain = input->factor[0] * (norm ? norm->gain[0] : 1);
-  model.headVariance = matrix->variance[0] * gain * gain;
+  const Series gain = norm ? input->factor * norm->gain : input->factor;
+  model.headVariance = single(matrix->variance * gain * gain, reading);
   return std::move(reading);
+}
+
+InitReading stability::readInit(ModelOp op) {
+  InitReading reading = readSteps(op);
+  if (reading.model)
+    reading.model = reading.here();
+  return reading;
+}
+
+//===-- layers ---------------------------------------------------------------===//
+
+MeanFieldModel InitReading::here() {
+  MeanFieldModel result = *model;
+  steps.clear();
+  layers = 0;
+  for (const Stretch &stretch : stretches)
+    for (int64_t layer = 0; layer < stretch.count; ++layer) {
+      ++layers;
+      for (const auto &[op, form] : stretch.steps) {
+        result.steps.push_back(form.at(static_cast<size_t>(layer)));
+        result.layerOfStep.push_back(layers);
+        steps.push_back(op);
+      }
+    }
+  return result;
+}
+
+std::optional<MeanFieldModel> InitReading::at(int64_t depth, std::vector<StepOp> &ops) const {
+  auto isGrowing = [](const Stretch &stretch) { return !stretch.range.count.asConstant(); };
+  if (isOfOneDepth || llvm::none_of(stretches, isGrowing))
+    return std::nullopt;
+  MeanFieldModel result = *model;
+  int64_t count = 0;
+  for (const Stretch &stretch : stretches) {
+    const auto [first, number] = stretch.layersAt(depth);
+    for (int64_t layer = first; layer < first + number; ++layer) {
+      ++count;
+      for (const auto &[op, form] : stretch.steps) {
+        std::optional<MeanFieldStep> step =
+            form.at(static_cast<double>(layer), static_cast<double>(depth));
+        if (!step)
+          return std::nullopt;
+        result.steps.push_back(std::move(*step));
+        result.layerOfStep.push_back(count);
+        ops.push_back(op);
+      }
+    }
+  }
+  return result;
 }

@@ -5,6 +5,7 @@
 #define LNX_COMPILER_STABILITY_INITMODEL_H
 
 #include "compiler/stability/InitProfile.h"
+#include "compiler/stability/InitStep.h"
 #include "dialect/LnxDialect.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <optional>
@@ -15,14 +16,24 @@ namespace mlir::lnx::stability {
 /// outlive the model.
 struct InitReading {
   std::optional<MeanFieldModel> model;
-  std::vector<StepOp> steps;   ///< of each step of the model
-  int64_t layers = 0;          ///< of the stream that the logits are made of
-  bool hasMemory = false;      ///< some updates read another stream
-  Remark obstacle;             ///< without a model: what the predictor has no rule for
-  std::vector<Remark> hazards; ///< seen on the way: numbers without effect (S10)
+  std::vector<Stretch> stretches; ///< its steps, layers rolled
+  std::vector<StepOp> steps;      ///< of each step of the model
+  int64_t layers = 0;             ///< of the stream that the logits are made of
+  bool isOfOneDepth = false;      ///< other depths have other numbers than the steps say
+  bool hasMemory = false;         ///< some updates read another stream
+  Remark obstacle;                ///< without a model: what the predictor has no rule for
+  std::vector<Remark> hazards;    ///< seen on the way: numbers without effect (S10)
+
+  /// `model` with all its layers at this depth; sets `steps` and `layers`.
+  MeanFieldModel here();
+  /// The same at another depth of the schedules, with the step of each; absent where it is not
+  /// known without elaborating the model again.
+  std::optional<MeanFieldModel> at(int64_t depth, std::vector<StepOp> &ops) const;
 };
 
 InitReading readInit(ModelOp model);
+/// The same with layers rolled: a model without steps, and stretches.
+InitReading readSteps(ModelOp model);
 
 /// The prediction for one model, with what it was read from.
 struct InitPrediction {

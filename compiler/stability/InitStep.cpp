@@ -13,13 +13,13 @@ using namespace mlir::lnx::stability;
 
 void StepForm::set(double MeanFieldStep::*field, const Series &numbers) {
   step.*field = numbers[0];
-  if (!numbers.isUniform())
+  if (!numbers.isUniform() || numbers.hasSchedule())
     ofStep.emplace_back(field, numbers);
 }
 
 void StepForm::set(size_t update, double MeanFieldUpdate::*field, const Series &numbers) {
   step.updates[update].*field = numbers[0];
-  if (!numbers.isUniform())
+  if (!numbers.isUniform() || numbers.hasSchedule())
     ofUpdates.emplace_back(update, field, numbers);
 }
 
@@ -30,6 +30,35 @@ MeanFieldStep StepForm::at(size_t layer) const {
   for (const auto &[update, field, numbers] : ofUpdates)
     result.updates[update].*field = numbers[layer];
   return result;
+}
+
+std::optional<MeanFieldStep> StepForm::at(double layer, double depth) const {
+  MeanFieldStep result = step;
+  bool isKnown = true;
+  auto valueOf = [&](const Series &numbers) {
+    std::optional<double> value = numbers.at(layer, depth);
+    isKnown &= value.has_value();
+    return value.value_or(0);
+  };
+  for (const auto &[field, numbers] : ofStep)
+    result.*field = valueOf(numbers);
+  for (const auto &[update, field, numbers] : ofUpdates)
+    result.updates[update].*field = valueOf(numbers);
+  return isKnown ? std::optional(std::move(result)) : std::nullopt;
+}
+
+std::pair<int64_t, int64_t> Stretch::layersAt(int64_t depth) const {
+  const Layers &layers = range.layers;
+  auto shareOf = [&](const Scalar &share) {
+    return static_cast<int64_t>(std::floor(share.value() * static_cast<double>(depth) + 1e-9));
+  };
+  const int64_t first = layers.first.whole().value_or(1);
+  if (const std::optional<Scalar> same = range.count.asConstant()) {
+    const int64_t number = same->whole().value_or(count);
+    return {isPositive(layers.from) ? shareOf(layers.to) - number + 1 : first, number};
+  }
+  const int64_t begin = isPositive(layers.from) ? shareOf(layers.from) + 1 : first;
+  return {begin, std::max<int64_t>(0, shareOf(layers.to) - begin + 1)};
 }
 
 //===-- factors and norms ----------------------------------------------------===//
@@ -193,6 +222,7 @@ bool StepReader::readSum(Value value, Series factor) {
 bool StepReader::readTerm(Value value, Series factor) {
   if (!hasRows(value.getType())) {
     std::optional<Series> number = initialNumber(value);
+    isOfOneDepth |= number && number->hasSchedule();
     return (number && number->isAll(0)) ||
            stop("what is added here is not zero at initialisation", value);
   }

@@ -6,6 +6,7 @@
 #include "compiler/stability/InitialValue.h"
 #include "compiler/stability/Verdict.h"
 #include "dialect/Idioms.h"
+#include "dialect/LayerRange.h"
 
 #include <functional>
 #include <utility>
@@ -25,10 +26,23 @@ public:
   void set(double MeanFieldStep::*field, const Series &numbers);
   void set(size_t update, double MeanFieldUpdate::*field, const Series &numbers);
   MeanFieldStep at(size_t layer) const;
+  /// In layer `layer` (as the model counts them) at another depth; absent where some number is not
+  /// known there.
+  std::optional<MeanFieldStep> at(double layer, double depth) const;
 
 private:
   std::vector<std::pair<double MeanFieldStep::*, Series>> ofStep;
   std::vector<std::tuple<size_t, double MeanFieldUpdate::*, Series>> ofUpdates;
+};
+
+/// One stretch of steps: a repeat, or what stands outside of them (count 1).
+struct Stretch {
+  int64_t count = 1;
+  LayerRange range; ///< the layers at other depths
+  std::vector<std::pair<StepOp, StepForm>> steps;
+
+  /// The first layer and how many they are, at another depth.
+  std::pair<int64_t, int64_t> layersAt(int64_t depth) const;
 };
 
 /// number * core, where core is neither a product with a number nor a sum with a constant.
@@ -59,6 +73,7 @@ public:
 
   Remark obstacle;
   bool hasMemory = false;
+  bool isOfOneDepth = false;   ///< some number without a place in the form depends on the depth
   std::vector<Remark> hazards; ///< numbers without effect
 
 private:

@@ -2,6 +2,7 @@
 // become functions of one number by asking each element-wise operation for its value.
 #include "compiler/stability/InitialValue.h"
 #include "dialect/Idioms.h"
+#include "dialect/LayerRange.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,10 +16,11 @@ using namespace mlir::lnx::stability;
 /// Constants of a law: one entry's number.
 static std::optional<Series> numberOf(ParamOp op) {
   InitAttr init = op.getInit();
-  Series a(init.getA().asArrayRef());
+  auto repeat = op->getParentOfType<RepeatOp>();
+  Series a = seriesOf(init.getA(), init.getASchedule(), repeat);
   bool isRandom = init.getKind() == "normal" && !a.isAll(0);
   if (init.getKind() == "uniform") {
-    Series b(init.getB().asArrayRef());
+    Series b = seriesOf(init.getB(), init.getBSchedule(), repeat);
     isRandom = !(b + negated(a)).isAll(0);
   }
   if (isRandom || init.getKind() == "identity")
@@ -45,7 +47,7 @@ std::optional<Series> stability::initialNumber(Value value) {
   if (auto param = dyn_cast<ParamOp>(op))
     return numberOf(param);
   if (auto table = dyn_cast<TableOp>(op))
-    return Series(table.getValues());
+    return seriesOf(table);
   auto primitive = dyn_cast<PrimitiveOpInterface>(op);
   if (!primitive || op->getNumResults() != 1)
     return std::nullopt;
@@ -102,7 +104,9 @@ std::optional<RandomMatrix> stability::randomMatrix(Value value) {
     return std::nullopt;
   Series square = factor * factor;
   InitAttr init = parameter.getInit();
-  Series a(init.getA().asArrayRef()), b(init.getB().asArrayRef());
+  auto repeat = parameter->getParentOfType<RepeatOp>();
+  Series a = seriesOf(init.getA(), init.getASchedule(), repeat);
+  Series b = seriesOf(init.getB(), init.getBSchedule(), repeat);
   if (init.getKind() == "normal")
     return RandomMatrix{square * a * a, parameter};
   if (init.getKind() == "const" && a.isAll(0))

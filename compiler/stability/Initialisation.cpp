@@ -16,24 +16,37 @@ InitPrediction
 stability::predictInit(ModelOp model, int64_t depth,
                        const std::function<OwningOpRef<ModuleOp>(int64_t)> &atDepth) {
   InitPrediction prediction;
-  prediction.profile = measureInit(depth, [&](int64_t other) -> std::optional<MeanFieldModel> {
-    ModelOp op = model;
-    if (other != depth) {
-      prediction.modules.push_back(atDepth ? atDepth(other) : nullptr);
-      if (!prediction.modules.back())
-        return std::nullopt;
-      auto models = prediction.modules.back()->getOps<ModelOp>();
-      if (models.empty())
-        return std::nullopt;
-      op = *models.begin();
+  InitReading &reading = prediction.reading;
+  reading = readSteps(model);
+  auto modelAt = [&](int64_t other, std::vector<StepOp> &steps) -> std::optional<MeanFieldModel> {
+    if (!reading.model)
+      return std::nullopt;
+    if (other == depth) {
+      std::optional<MeanFieldModel> own = reading.here();
+      steps = reading.steps;
+      return own;
     }
-    InitReading reading = readInit(op);
-    std::optional<MeanFieldModel> numbers = std::move(reading.model);
-    reading.model.reset();
-    if (prediction.reading.steps.empty()) // the first is the one that is profiled
-      prediction.reading = std::move(reading);
-    return numbers;
+    if (!model->hasAttr("one_depth"))
+      if (std::optional<MeanFieldModel> known = reading.at(other, steps))
+        return known;
+    prediction.modules.push_back(atDepth ? atDepth(other) : nullptr);
+    ModuleOp module = prediction.modules.back().get();
+    if (!module || module.getOps<ModelOp>().empty())
+      return std::nullopt;
+    InitReading elaborated = readInit(*module.getOps<ModelOp>().begin());
+    steps = elaborated.steps;
+    return std::move(elaborated.model);
+  };
+  std::vector<StepOp> profiled;
+  prediction.profile = measureInit(depth, [&](int64_t other) {
+    std::vector<StepOp> steps;
+    std::optional<MeanFieldModel> found = modelAt(other, steps);
+    if (found && profiled.empty()) // the first is the one that is profiled
+      profiled = std::move(steps);
+    return found;
   });
+  reading.steps = std::move(profiled);
+  reading.model.reset();
   return prediction;
 }
 

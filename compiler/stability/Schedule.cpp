@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 /// More pieces than this are noise, not a schedule.
 static constexpr size_t maximumPieces = 12;
@@ -292,4 +292,4 @@ bool agrees(const Samples &samples, const std::vector<Piece> &pieces, int64_t de
   return true;
 }
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted

@@ -5,7 +5,7 @@
 
 #include "compiler/stability/ScheduleFit.h"
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 /// value(l, N) = offset + (sum_i part_i(N) l^power_i)^(1/root).
 struct Formula {
@@ -57,6 +57,6 @@ std::optional<std::vector<Piece>> recognisePieces(const Samples &samples);
 bool agrees(const Samples &samples, const std::vector<Piece> &pieces, int64_t depth, int64_t layer,
             const std::vector<double> &entries);
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted
 
 #endif

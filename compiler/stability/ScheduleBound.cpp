@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 static constexpr double close = 1e-9;
 
@@ -250,4 +250,4 @@ double logCoefficient(const ScheduleTerm &t, const Span &span) {
   return t.c * t.p / (t.p - 1); // zeta(p) <= p/(p - 1)
 }
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted

@@ -6,7 +6,7 @@
 
 #include "compiler/stability/Schedule.h"
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 /// formula(l, N) <= constant + sum of terms, every term with c > 0 and not constant.
 struct UpperBound {
@@ -41,6 +41,6 @@ Growth classOfValue(const UpperBound &bound, const Span &span);
 /// The factor k of sum ~ k log N, where that is the class of the sum.
 double logCoefficient(const ScheduleTerm &term, const Span &span);
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted
 
 #endif

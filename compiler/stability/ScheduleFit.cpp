@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 static constexpr double epsilon = std::numeric_limits<double>::epsilon();
 /// S49: entries are reproduced to this, relative.
@@ -222,4 +222,4 @@ std::optional<Line> findSumLine(const Column &column, int64_t first, int64_t las
   return search.triples(offset, usual);
 }
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted

@@ -4,10 +4,10 @@
 #ifndef LNX_COMPILER_STABILITY_SCHEDULEFIT_H
 #define LNX_COMPILER_STABILITY_SCHEDULEFIT_H
 
-#include "compiler/stability/Growth.h"
+#include "compiler/stability/FittedGrowth.h"
 #include <map>
 
-namespace mlir::lnx::stability {
+namespace mlir::lnx::stability::fitted {
 
 /// The numbers of one column of a table: layer l is entry (l - 1 + lead) * stride + offset.
 struct Column {
@@ -81,6 +81,6 @@ double integerPower(double base, int exponent);
 /// The fraction with a small denominator within 1e-9, or the value itself.
 double nearbyFraction(double value);
 
-} // namespace mlir::lnx::stability
+} // namespace mlir::lnx::stability::fitted
 
 #endif

@@ -25,10 +25,12 @@ public:
   /// Of one step; of the worst layer the largest or the smallest of all.
   Series of(size_t stack, size_t step, Detail detail, bool ofLargest) const {
     const std::vector<double> &row = rows[stack][step];
+    const double least = *llvm::min_element(row), most = *llvm::max_element(row);
+    // True at this depth only: no class is read off these series.
     if (detail == Detail::eachLayer && row.size() > 1)
-      return Series(ArrayRef(row));
-    double one = ofLargest ? *llvm::max_element(row) : *llvm::min_element(row);
-    return Series(one).with(Schedule::unknown(/*ofLayer=*/false)); // true at this depth only
+      return Series(ArrayRef(row))
+          .with(Schedule::between(Scalar::inexact(least), Scalar::inexact(most)));
+    return ofLargest ? most : least;
   }
   double smallest() const {
     double least = INFINITY;

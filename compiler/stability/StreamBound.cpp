@@ -126,7 +126,7 @@ StreamBound::evaluate(const std::vector<std::vector<ParameterSize>> &sizes) cons
 }
 
 /// One number for all layers where they agree, as a declared one is.
-static Series seriesOf(ArrayRef<ParameterSize> layers, double ParameterSize::*number) {
+static Series sizesOf(ArrayRef<ParameterSize> layers, double ParameterSize::*number) {
   std::vector<double> values;
   for (const ParameterSize &layer : layers)
     values.push_back(layer.*number);
@@ -138,11 +138,11 @@ void Assumptions::applySizes(ParamOp op, Abstract &x, Series &peak) const {
   if (found == sizes.end() || found->second.empty())
     return;
   ArrayRef<ParameterSize> layers = found->second;
-  peak = seriesOf(layers, &ParameterSize::peak);
-  x.low = seriesOf(layers, &ParameterSize::low);
-  x.frobenius = seriesOf(layers, &ParameterSize::frobenius);
-  x.spectral = seriesOf(layers, &ParameterSize::spectral);
-  x.perhead = seriesOf(layers, &ParameterSize::perhead);
-  x.rowSum = seriesOf(layers, &ParameterSize::rowSum);
-  x.rowRms = seriesOf(layers, &ParameterSize::rowRms);
+  peak = sizesOf(layers, &ParameterSize::peak);
+  x.low = sizesOf(layers, &ParameterSize::low);
+  x.frobenius = sizesOf(layers, &ParameterSize::frobenius);
+  x.spectral = sizesOf(layers, &ParameterSize::spectral);
+  x.perhead = sizesOf(layers, &ParameterSize::perhead);
+  x.rowSum = sizesOf(layers, &ParameterSize::rowSum);
+  x.rowRms = sizesOf(layers, &ParameterSize::rowRms);
 }

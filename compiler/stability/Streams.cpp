@@ -53,13 +53,21 @@ Slope Analysis::formerStream(Type type) const {
   return slope;
 }
 
-// A stream behind its last step: a number where it is known.
+// A stream behind its last step: a number where it is known, which may depend on the depth.
 Abstract Analysis::result(int chain, Type type) {
   Abstract x;
+  const std::optional<Sum> above = flow(chain).bound();
+  auto numberOf = [&](double value, double factor) {
+    Schedule size = Schedule::unknown(/*ofLayer=*/false);
+    if (above)
+      size = Schedule::upTo(productOf(*above, {Monomial{Scalar::inexact(factor)}}, Toward::above));
+    return Bound::constant(Series(value).with(size));
+  };
   double r = evaluate(chain, /*ofPeak=*/false);
   x.partSize = lastOf(type);
-  x.whole = x.part = Bound::constant(r);
-  x.peak = Bound::constant(std::min(r * std::sqrt(double(x.partSize)), evaluate(chain, true)));
+  double width = std::sqrt(double(x.partSize));
+  x.whole = x.part = numberOf(r, 1);
+  x.peak = numberOf(std::min(r * width, evaluate(chain, true)), width);
   x.across = x.peak;
   x.slope = formerStream(type);
   for (const Stack &stack : stacks)
@@ -172,6 +180,7 @@ int Analysis::chainOf(ValueRange carries, StringRef stream) {
 void Analysis::start(Chain &chain, Value carry) {
   const Abstract &x = get(carry);
   int64_t width = lastOf(carry.getType());
+  const bool isFirst = chain.width == 0;
   chain.width = std::max(chain.width, width);
   chain.narrowest = std::min(chain.narrowest, width);
   chain.grounds |= x.grounds;
@@ -198,6 +207,11 @@ void Analysis::start(Chain &chain, Value carry) {
   chain.spreadGrounds |= spreadGrounds;
   if (!isStart)
     chain.link = largerSlope(chain.link, x.slope);
+  // r starts from the largest of the carries that it stands for, so below their sum. Where nothing
+  // is known of an embedding, the class is that of one.
+  const Schedule own =
+      size.isConstant() && !size.isTop() ? size.b.schedule() : Series(r0.value_or(1)).schedule();
+  chain.start = isFirst ? own : chain.start + own;
   chain.r0 = chain.r0 && r0 ? std::optional(std::max(*chain.r0, *r0)) : std::nullopt;
   chain.peak0 = chain.peak0 && peak0 ? std::optional(std::max(*chain.peak0, *peak0)) : std::nullopt;
 }
@@ -231,140 +245,171 @@ int Analysis::outputChain() const {
 
 //===-- recurrences ----------------------------------------------------------===//
 
-namespace {
-/// What the layers of one equation share; a layer costs no more than its numbers.
-struct Step {
-  const Stack &stack;
-  const Abstract &next;
-  Bound bound;
-  double width;
-  bool ofPeak, isTop, isSquare;
+static Type typeOf(const Equation &equation) { return StepOp(equation.op).getType(); }
 
-  Step(const Stack &stack, const Equation &equation, bool ofPeak)
-      : stack(stack), next(equation.next), ofPeak(ofPeak) {
-    Type type = const_cast<Equation &>(equation).op.getType();
-    bound = ofPeak ? next.peak : better(next.part, partOf(next, type, lastOf(type)));
-    width = std::sqrt(double(lastOf(type)));
-    isTop = bound.isTop();
-    isSquare = !bound.c.isZero();
-  }
-  Recurrence::Coefficients at(size_t layer) const;
-};
-} // namespace
+static StepSize sizeOf(const Stack &stack, const Equation &equation) {
+  const Abstract &next = equation.next;
+  const Type type = typeOf(equation);
+  const int64_t size = lastOf(type);
+  const Bound whole = better(next.part, partOf(next, type, size));
+  const Bound rest = restOf(next, type, size);
+  StepSize step{0.0, whole.a, whole.b, whole.c};
+  // What other summands add to the stream's own factor is apart: the sum of both may round to it.
+  if (next.hasSkip && rest.isConstant())
+    step = {whole.a, 0.0, whole.b, whole.c};
+  else if (next.hasSkip && !whole.isConstant() && !rest.isTop())
+    step = {next.skip, rest.a, rest.b, rest.c};
+  if (stack.usesLargest)
+    step.a = larger(step.a, 1.0);
+  return step;
+}
 
-Recurrence::Coefficients Step::at(size_t layer) const {
+/// |x| is its own size here, other summands are bounded without it.
+static Recurrence::Coefficients peakOf(const Stack &stack, const Equation &equation, size_t layer) {
+  const Abstract &next = equation.next;
+  const Bound &bound = next.peak;
+  const double a = bound.a[layer], width = std::sqrt(double(lastOf(typeOf(equation))));
   Recurrence::Coefficients result;
-  double a = bound.a[layer];
-  if (ofPeak) { // |x| is its own size here, other summands are bounded without it
-    result.a = next.hasSkip ? next.skip[layer] : 0;
-    bool needsR = a - result.a * width > 16 * DBL_EPSILON * a || isSquare || stack.usesLargest;
-    result.b = needsR || isTop ? INFINITY : bound.b[layer];
-    return result;
-  }
-  double skip = next.hasSkip ? std::min(next.skip[layer], a) : 0;
-  result.a = stack.usesLargest ? std::max(skip, 1.0) : skip;
-  result.gain = a - skip < 4 * DBL_EPSILON * a ? 0 : a - skip; // rounding of the same numbers
-  result.b = bound.b[layer];
-  result.c = bound.c[layer];
+  result.a = next.hasSkip ? next.skip[layer] : 0;
+  bool needsR =
+      a - result.a * width > 16 * DBL_EPSILON * a || !bound.c.isZero() || stack.usesLargest;
+  result.b = needsR || bound.isTop() ? INFINITY : bound.b[layer];
   return result;
 }
 
-/// Coefficients of each layer of a chain: the most that one of its stacks has.
-size_t Analysis::updatesOfLayer(int chain) const {
-  size_t most = 1;
-  for (const Stack &stack : stacks)
-    if (stack.chain == chain)
-      most = std::max(most, stack.equations.size());
-  return most;
-}
-
-std::vector<Recurrence::Coefficients> Analysis::coefficients(int chain, bool ofPeak) const {
-  size_t most = updatesOfLayer(chain);
-  std::vector<Recurrence::Coefficients> all;
-  const Chain &start = chains[chain];
-  if (start.isDerived) { // what it starts from may depend on the depth, as a step may
-    double r0 = start.r0.value_or(INFINITY);
-    all.push_back({0, ofPeak ? start.peak0.value_or(r0 * std::sqrt(double(start.width))) : r0});
-    all.resize(most);
-  }
+std::vector<StackSizes> Analysis::sizes(int chain) const {
+  std::vector<StackSizes> result;
   for (const Stack &stack : stacks) {
     if (stack.chain != chain)
       continue;
-    std::vector<Step> steps;
+    result.push_back({&stack, {}});
     for (const Equation &equation : stack.equations)
-      steps.emplace_back(stack, equation, ofPeak);
-    for (int64_t layer = 0; layer < stack.count; ++layer) {
-      for (const Step &step : steps)
-        all.push_back(step.at(layer));
-      all.resize(all.size() + most - steps.size());
-    }
+      result.back().steps.push_back(sizeOf(stack, equation));
   }
-  return all;
+  return result;
 }
 
-void Analysis::followSizes(int chain, function_ref<void(size_t, size_t, int64_t, double)> f) const {
-  std::vector<Recurrence::Coefficients> all = coefficients(chain, /*ofPeak=*/false);
-  size_t most = 1, next = 0;
-  for (const Stack &stack : stacks)
-    if (stack.chain == chain)
-      most = std::max(most, stack.equations.size());
-  double r = chains[chain].r0.value_or(INFINITY);
-  auto pass = [&](size_t count) {
-    for (size_t i = 0; i < count; ++i)
-      r = all[next++].next(r);
-  };
-  if (chains[chain].isDerived)
-    pass(most);
-  for (size_t i = 0; i < stacks.size(); ++i) {
-    size_t steps = stacks[i].equations.size();
-    for (int64_t layer = 0; stacks[i].chain == chain && layer < stacks[i].count; ++layer) {
-      for (size_t step = 0; step < steps; ++step) {
-        f(i, step, layer, r);
-        pass(1);
-      }
-      pass(most - steps);
-      f(i, steps, layer, r);
-    }
-  }
+bool Analysis::isTop(int chain) const {
+  if (chains[chain].isDerived && !std::isfinite(chains[chain].r0.value_or(INFINITY)))
+    return true;
+  for (const StackSizes &own : sizes(chain))
+    for (const StepSize &step : own.steps)
+      for (const Series *series : {&step.a, &step.gain, &step.b, &step.c})
+        if (own.stack->count > 0 && !series->isFinite())
+          return true;
+  return false;
 }
 
-Recurrence Analysis::recurrence(int chain, bool ofPeak, double &start) const {
-  std::optional<double> known = ofPeak ? chains[chain].peak0 : chains[chain].r0;
-  if (ofPeak && !known && chains[chain].r0)
-    known = *chains[chain].r0 * std::sqrt(double(chains[chain].width));
-  // Without a start the bound may still not depend on it: an infinite one shows.
-  start = known.value_or(INFINITY);
-  Recurrence recurrence;
-  recurrence.at = [this, chain, ofPeak](int64_t) { return coefficients(chain, ofPeak); };
-  return recurrence;
+Recurrence
+Analysis::follow(int chain, bool ofPeak, double r0,
+                 llvm::function_ref<void(const Stack &, const Recurrence &)> afterLayer) const {
+  Recurrence result(r0);
+  const Chain &start = chains[chain];
+  if (start.isDerived) // what it starts from may be infinite, as a step may
+    result.pass({0, startOf(chain, ofPeak)});
+  for (const StackSizes &own : sizes(chain)) {
+    auto layerAt = [&](size_t layer) {
+      std::vector<Recurrence::Coefficients> updates;
+      for (auto [step, equation] : llvm::zip_equal(own.steps, own.stack->equations))
+        updates.push_back(ofPeak ? peakOf(*own.stack, equation, layer)
+                                 : Recurrence::Coefficients{step.a[layer], step.b[layer],
+                                                            step.c[layer], step.gain[layer]});
+      return updates;
+    };
+    bool isUniform = !afterLayer;
+    for (auto [step, equation] : llvm::zip_equal(own.steps, own.stack->equations))
+      for (const Series *series :
+           {&step.a, &step.gain, &step.b, &step.c, &equation.next.peak.a, &equation.next.peak.b,
+            &equation.next.peak.c, &equation.next.skip})
+        isUniform &= series->isUniform();
+    if (isUniform && own.stack->count > 0)
+      result.pass(layerAt(0), own.stack->count);
+    for (int64_t layer = 0; layer < own.stack->count && !isUniform; ++layer) {
+      for (const Recurrence::Coefficients &update : layerAt(layer))
+        result.pass(update);
+      if (afterLayer)
+        afterLayer(*own.stack, result);
+    }
+  }
+  return result;
+}
+
+std::vector<StackSchedule> Analysis::schedules(int chain) const {
+  std::vector<StackSchedule> result;
+  for (const StackSizes &own : sizes(chain)) {
+    result.push_back({own.stack->span, {}});
+    for (const StepSize &step : own.steps)
+      result.back().steps.push_back(
+          {step.a.schedule(), step.gain.schedule(), step.b.schedule(), step.c.schedule()});
+  }
+  return result;
+}
+
+GrowthFlow Analysis::flow(int chain) const {
+  GrowthFlow flow(chains[chain].start);
+  for (const StackSchedule &stack : schedules(chain))
+    flow.pass(stack);
+  return flow;
+}
+
+/// Without a start the bound may still not depend on it: an infinite one shows.
+double Analysis::startOf(int chain, bool ofPeak) const {
+  const Chain &start = chains[chain];
+  if (!ofPeak)
+    return start.r0.value_or(INFINITY);
+  return start.peak0.value_or(start.r0.value_or(INFINITY) * std::sqrt(double(start.width)));
 }
 
 static double ofEntries(double bound, double width, double rms) {
   return std::min(bound, roundUp(std::sqrt(width) * rms));
 }
 
+Recurrence Analysis::followOwn(int chain, bool ofPeak) const {
+  const double r0 = startOf(chain, ofPeak);
+  size_t largest = 0;
+  for (const Stack &stack : stacks)
+    largest += stack.usesLargest;
+  auto [known, isNew] = followed.try_emplace({chain, ofPeak});
+  Followed &entry = known->second;
+  const size_t state = stateOf(chain);
+  if (isNew || entry.state != state || entry.largest != largest || entry.r0 != r0)
+    entry = {state, largest, r0, follow(chain, ofPeak, r0)};
+  return entry.result;
+}
+
 double Analysis::evaluate(int chain, bool ofPeak) const {
-  double start = 0;
-  double bound = recurrence(chain, ofPeak, start).evaluate(1, start);
+  double bound = followOwn(chain, ofPeak).last();
   return ofPeak ? ofEntries(bound, double(chains[chain].width), evaluate(chain, false)) : bound;
 }
 
 double Analysis::largest(int chain, bool ofPeak) const {
-  double start = 0;
-  double bound = recurrence(chain, ofPeak, start).largest(1, start);
+  double bound = followOwn(chain, ofPeak).largest();
   return ofPeak ? ofEntries(bound, double(chains[chain].width), largest(chain, false)) : bound;
 }
 
 std::vector<double> Analysis::sizesAfterLayers(size_t stack) const {
-  int chain = stacks[stack].chain;
-  double start = 0;
-  std::vector<double> all = recurrence(chain, /*ofPeak=*/false, start).sizes(1, start);
-  size_t most = updatesOfLayer(chain), before = chains[chain].isDerived ? most : 0;
-  for (const Stack &earlier : llvm::ArrayRef(stacks).take_front(stack))
-    if (earlier.chain == chain)
-      before += most * static_cast<size_t>(earlier.count);
   std::vector<double> sizes;
-  for (int64_t layer = 1; layer <= stacks[stack].count; ++layer)
-    sizes.push_back(all[before + most * static_cast<size_t>(layer) - 1]);
+  const int chain = stacks[stack].chain;
+  follow(chain, /*ofPeak=*/false, startOf(chain, /*ofPeak=*/false),
+         [&](const Stack &own, const Recurrence &recurrence) {
+           if (&own == &stacks[stack])
+             sizes.push_back(recurrence.size());
+         });
   return sizes;
+}
+
+void Analysis::followSizes(int chain, function_ref<void(size_t, size_t, int64_t, double)> f) const {
+  Recurrence recurrence(startOf(chain, /*ofPeak=*/false));
+  if (chains[chain].isDerived)
+    recurrence.pass({0, startOf(chain, /*ofPeak=*/false)});
+  for (const StackSizes &own : sizes(chain)) {
+    const size_t stack = static_cast<size_t>(own.stack - stacks.data());
+    for (int64_t layer = 0; layer < own.stack->count; ++layer) {
+      for (auto [number, step] : llvm::enumerate(own.steps)) {
+        f(stack, number, layer, recurrence.now());
+        recurrence.pass({step.a[layer], step.b[layer], step.c[layer], step.gain[layer]});
+      }
+      f(stack, own.steps.size(), layer, recurrence.now());
+    }
+  }
 }

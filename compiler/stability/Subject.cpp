@@ -1,5 +1,6 @@
-// Subject: runs, coefficients at other depths, witnesses and what is missing.
+// Subject: runs, classes of growth, carriers and what is missing.
 #include "compiler/stability/Subject.h"
+#include "compiler/stability/FittedGrowth.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
@@ -34,7 +35,35 @@ const Analysis &Subject::run(Weights weights) const {
                                        : *trajectory;
 }
 
-//===-- other depths ---------------------------------------------------------===//
+//===-- growth ---------------------------------------------------------------===//
+
+bool Subject::hasDepth() const {
+  auto isGrowing = [](const Stack &stack) { return stack.span.isKnown && stack.span.isGrowing(); };
+  return !model->hasAttr("one_depth") && llvm::any_of(declared.stacks, isGrowing);
+}
+
+/// Slope of log r over log N at N, 2N, 4N and 8N from r0 = 1 (S51): least squares. It is printed
+/// beside UNKNOWN and nothing else rests on it; 0 where the model cannot have these depths.
+double Subject::fittedExponent(Weights weights, int chain) const {
+  const int64_t base = std::clamp<int64_t>(declared.layers(), 48, 96);
+  double xy = 0, xx = 0, sumX = 0, sumY = 0;
+  for (int64_t depth : {base, 2 * base, 4 * base, 8 * base}) {
+    OwningOpRef<ModuleOp> module = options.atDepth ? options.atDepth(depth) : nullptr;
+    if (!module || module->getOps<ModelOp>().empty())
+      return 0;
+    ModelOp other = *module->getOps<ModelOp>().begin();
+    FailureOr<Assumptions> read = Assumptions::read(other);
+    if (failed(read))
+      return 0;
+    const Analysis analysis(other, *read, weights);
+    if (analysis.chains.size() != declared.chains.size())
+      return 0;
+    double r = analysis.follow(chain, /*ofPeak=*/false, 1).last();
+    double x = std::log(static_cast<double>(depth)), y = std::log(std::max(r, 1e-300));
+    xy += x * y / 4, xx += x * x / 4, sumX += x / 4, sumY += y / 4;
+  }
+  return std::isfinite(sumY) ? (xy - sumX * sumY) / (xx - sumX * sumX) : HUGE_VAL;
+}
 
 const Subject::Depth &Subject::depthOf(int64_t depth) {
   auto [entry, isNew] = depths.try_emplace(depth);
@@ -42,44 +71,21 @@ const Subject::Depth &Subject::depthOf(int64_t depth) {
   if (!isNew || !options.atDepth)
     return result;
   OwningOpRef<ModuleOp> module = options.atDepth(depth);
-  if (!module)
+  if (!module || module->getOps<ModelOp>().empty())
     return result;
-  auto models = module->getOps<ModelOp>();
-  if (models.empty())
-    return result;
-  ModelOp other = *models.begin();
-  if (other->hasAttr("chooses_by_depth"))
+  ModelOp other = *module->getOps<ModelOp>().begin();
+  if (other->hasAttr("one_depth") || other->hasAttr("chooses_by_depth"))
     return result;
   FailureOr<Assumptions> read = Assumptions::read(other);
   if (failed(read))
     return result;
-  for (Weights weights : {Weights::declared, Weights::bounded, Weights::trajectory}) {
-    if (weights == Weights::trajectory && !trajectory)
-      continue;
-    Analysis analysis(other, *read, weights);
-    if (analysis.chains.size() != declared.chains.size())
-      return result;
-    result.update = updateTotal(analysis);
-    if (weights == Weights::declared && sensitivity().isFinite())
-      result.sensitivity = sensitivityOf(analysis, Detail::worstLayer);
-    for (size_t chain = 0; chain < analysis.chains.size(); ++chain)
-      result.of[{weights, chain}] = analysis.coefficients(chain, /*ofPeak=*/false);
-  }
+  Analysis analysis(other, *read, Weights::declared);
+  if (analysis.chains.size() != declared.chains.size())
+    return result;
+  if (sensitivity().isFinite())
+    result.sensitivity = sensitivityOf(analysis, Detail::worstLayer);
   result.isGood = true;
   return result;
-}
-
-const std::vector<Recurrence::Coefficients> &Subject::at(Weights weights, int chain,
-                                                         int64_t depth) {
-  static const std::vector<Recurrence::Coefficients> none;
-  const Depth &found = depthOf(depth);
-  auto entry = found.of.find({weights, chain});
-  return found.isGood && entry != found.of.end() ? entry->second : none;
-}
-
-std::optional<double> Subject::updateTotalAt(int64_t depth) {
-  const Depth &found = depthOf(depth);
-  return found.isGood ? found.update : std::nullopt;
 }
 
 /// Layers that are looked at one by one; of more, every one is taken for the worst of them.
@@ -100,7 +106,7 @@ Growth Subject::sensitivityGrowth() {
     return Growth::unknown(0);
   Growth result = Growth::bounded();
   for (size_t chain = 0; chain < declared.chains.size(); ++chain) {
-    Recurrence recurrence;
+    fitted::Recurrence recurrence;
     recurrence.at = [&](int64_t n) { return depthOf(n).sensitivity.factors[chain]; };
     result = result.times(recurrence.growth(depth));
   }
@@ -112,17 +118,17 @@ Growth Subject::sensitivityGrowth() {
 // What is asked of a, B and L_f at the sampled depths holds at all larger ones where their formulas
 // say that a does not fall and that L_f/a + 4 B/a does not rise.
 std::optional<Growth> Subject::growthOfPostNorms(int64_t depth) {
-  std::vector<int64_t> samples = sampleDepths(depth);
+  std::vector<int64_t> samples = fitted::sampleDepths(depth);
   for (int64_t sample : samples) {
     const std::optional<PostNorms> &post = depthOf(sample).sensitivity.post;
     if (!post || !post->holds() || post->start != depthOf(samples.front()).sensitivity.post->start)
       return std::nullopt;
   }
-  std::optional<ScheduleTerm> skip = recognise(
+  std::optional<fitted::ScheduleTerm> skip = fitted::recognise(
       [&](int64_t n) { return std::vector<double>(n, depthOf(n).sensitivity.post->skip); }, depth);
   if (!skip || skip->p != 0 || skip->s > 0 || skip->q < 0)
     return std::nullopt;
-  Recurrence recurrence;
+  fitted::Recurrence recurrence;
   recurrence.at = [&](int64_t n) { return depthOf(n).sensitivity.post->logs; };
   Growth growth = recurrence.growth(depth);
   return growth <= Growth::exponential() ? std::optional(growth) : std::nullopt;
@@ -130,8 +136,9 @@ std::optional<Growth> Subject::growthOfPostNorms(int64_t depth) {
 
 /// Where the model chooses by its depth, depths not sampled may choose otherwise.
 bool Subject::isKnownAtOtherDepths(int64_t depth) {
-  bool isGood = options.atDepth && !model->hasAttr("chooses_by_depth");
-  for (int64_t sample : sampleDepths(depth))
+  bool isGood =
+      options.atDepth && !model->hasAttr("one_depth") && !model->hasAttr("chooses_by_depth");
+  for (int64_t sample : fitted::sampleDepths(depth))
     isGood = isGood && depthOf(sample).isGood;
   return isGood;
 }
@@ -140,17 +147,11 @@ Growth Subject::growth(Weights weights, int chain) {
   if (auto known = classes.find({weights, chain}); known != classes.end())
     return known->second;
   const Analysis &analysis = run(weights);
-  auto own = analysis.coefficients(chain, /*ofPeak=*/false);
-  bool isTop = false;
-  for (const Recurrence::Coefficients &k : own)
-    isTop |= !std::isfinite(k.a + k.b + k.c + k.gain);
-  Growth result = Growth::unbounded();
-  if (!isTop) {
-    int64_t depth = std::max<int64_t>(1, analysis.layers());
-    Recurrence recurrence;
-    recurrence.at = [&](int64_t n) { return at(weights, chain, n); };
-    result = isKnownAtOtherDepths(depth) ? recurrence.growth(depth) : Growth::unknown(0);
-  }
+  Growth result = analysis.isTop(chain) ? Growth::unbounded()
+                  : hasDepth()          ? analysis.flow(chain).result()
+                                        : Growth::unknown();
+  if (result.kind() == Growth::Kind::unknown)
+    result = Growth::unknown(fittedExponent(weights, chain));
   classes.emplace(std::pair(weights, chain), result);
   return result;
 }
@@ -166,18 +167,29 @@ Growth Subject::growth(Weights weights) {
   return largest;
 }
 
+Growth Subject::lowerGrowth() const {
+  if (!hasDepth() || declared.chains.empty())
+    return Growth::bounded();
+  return lowerClassOf(declared.schedules(declared.outputChain()));
+}
+
 Shape Subject::shape(const Analysis &analysis, int chain) const {
   Shape shape;
-  for (const Recurrence::Coefficients &k : analysis.coefficients(chain, /*ofPeak=*/false)) {
-    bool isFiller = k.a == 1 && k.gain == 0 && k.b == 0 && k.c == 0;
-    if (isFiller)
-      continue;
-    shape.isReset &= k.a + k.gain == 0 && k.c == 0;
-    shape.isSum &= k.a == 1 && k.gain == 0 && k.c == 0;
-    shape.isProduct &= k.b == 0 && k.c == 0;
-    shape.hasSquare |= k.c != 0;
-    shape.sum += k.b;
+  if (const Chain &start = analysis.chains[chain]; start.isDerived) {
+    shape.isSum = shape.isProduct = false;
+    shape.sum = start.r0.value_or(INFINITY);
   }
+  for (const StackSizes &own : analysis.sizes(chain))
+    for (const StepSize &step : own.steps) {
+      if (own.stack->count == 0)
+        continue;
+      bool isPlain = step.gain.isAll(0) && step.c.isAll(0);
+      shape.isReset &= isPlain && step.a.isAll(0);
+      shape.isSum &= isPlain && step.a.isAll(1);
+      shape.isProduct &= step.b.isAll(0) && step.c.isAll(0);
+      shape.hasSquare |= !step.c.isAll(0);
+      shape.sum += step.b.sum(own.stack->count);
+    }
   return shape;
 }
 

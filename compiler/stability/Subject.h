@@ -39,17 +39,17 @@ public:
   std::unique_ptr<Analysis> trajectory; ///< where an optimizer is assumed
 
   const Analysis &run(Weights weights) const;
-  /// Class of the largest stream in depth; unknown where other depths cannot be had.
+  /// Class of the largest stream in depth; unknown where it is no function of the depth (S51).
   Growth growth(Weights weights, int chain);
   Growth growth(Weights weights);
-  /// Coefficients at another depth; empty where the model cannot have it.
-  const std::vector<Recurrence::Coefficients> &at(Weights weights, int chain, int64_t depth);
-  /// U of deepnorm.update_bound at another depth, where S90 is about it.
-  std::optional<double> updateTotalAt(int64_t depth);
   /// How much the last stream changes with the first, for the declared weights.
   const Sensitivity &sensitivity();
   /// Class in depth of its product; unknown where other depths cannot be had.
   Growth sensitivityGrowth();
+  /// A class that the output reaches where every bound is attained.
+  Growth lowerGrowth() const;
+  /// Whether layers are counted by a depth, and nothing else was chosen by it.
+  bool hasDepth() const;
   /// The prediction at initialisation, made when it is first asked for.
   const InitPrediction &init();
   Shape shape(const Analysis &analysis, int chain) const;
@@ -70,15 +70,14 @@ private:
   std::unique_ptr<InitPrediction> prediction;
   std::unique_ptr<Sensitivity> change;
   struct Depth {
-    std::map<std::pair<Weights, int>, std::vector<Recurrence::Coefficients>> of;
     Sensitivity sensitivity; ///< of the worst layer
-    std::optional<double> update;
     bool isGood = false;
   };
   const Depth &depthOf(int64_t depth);
   bool isKnownAtOtherDepths(int64_t depth);
   std::optional<Growth> growthOfPostNorms(int64_t depth);
   std::map<int64_t, Depth> depths;
+  double fittedExponent(Weights weights, int chain) const;
   std::map<std::pair<Weights, int>, Growth> classes;
 };
 

@@ -67,39 +67,65 @@ std::optional<double> stability::updateTotal(const Analysis &analysis) {
   return largest;
 }
 
-// Increments between N, 2N, 4N and 8N: growing, level or fading.
-static Growth classOf(double u2, double u4, double u8) {
-  double first = u4 - u2, second = u8 - u4;
-  if (std::abs(second) <= 1e-9 * std::max(1.0, std::abs(u8)))
-    return Growth::bounded();
-  double exponent = std::log2(second / first);
-  if (!(exponent > -0.1))
-    return Growth::bounded();
-  if (exponent <= 0.1)
-    return Growth::log();
-  double quarter = std::round(exponent * 4) / 4;
-  return Growth::power(std::abs(quarter - exponent) < 0.05 ? quarter : exponent);
+namespace {
+/// Classes that U is below and above in depth; absent where it is no sum of powers.
+struct UpdateClass {
+  std::optional<Growth> upper, lower;
+};
+} // namespace
+
+/// dt^2 / a^2 of a branch.
+static Series weightOf(const Abstract &next, const Branch &branch) {
+  return branch.scale * branch.scale / (next.initialSkip * next.initialSkip);
 }
 
-static std::optional<Growth> classOfUpdate(Subject &subject) {
-  int64_t base = sampleDepths(subject.declared.layers()).front();
-  std::optional<double> u[3];
-  for (int i = 0; i < 3; ++i)
-    u[i] = subject.updateTotalAt(base << (i + 1));
-  return u[0] && u[1] && u[2] ? std::optional(classOf(*u[0], *u[1], *u[2])) : std::nullopt;
+/// The term of S90 in all layers; absent where an output norm frees some of them only.
+static std::optional<Schedule> termOf(const Abstract &next, const Branch &branch) {
+  const Series product = branch.in * branch.out;
+  const bool isFree = branch.hasOutputNorm && product.isPositive();
+  if (branch.hasOutputNorm && !isFree && !product.isZero())
+    return std::nullopt;
+  const Series input = isFree ? reciprocal(product) : branch.inputScale * branch.inputScale;
+  return (weightOf(next, branch) * (branch.in + branch.out) * input).schedule();
+}
+
+/// Sums of S90 over each stack. Streams that read others multiply with what those sum up to
+/// (U_enc), so the sums of such updates are factors.
+static UpdateClass classOfUpdate(const Subject &subject) {
+  if (!subject.hasDepth())
+    return {};
+  UpdateClass result{Growth::bounded(), Growth::bounded()};
+  auto raise = [](std::optional<Growth> &most, const std::optional<Growth> &other) {
+    most = most && other ? std::optional(Growth::maximum(*most, *other)) : std::nullopt;
+  };
+  std::optional<Growth> cross = Growth::bounded();
+  for (const Stack &stack : subject.declared.stacks)
+    for (const Equation &equation : stack.equations)
+      for (const Branch &branch : equation.next.branches) {
+        const std::optional<Schedule> term = termOf(equation.next, branch);
+        raise(result.upper, term ? classOfSum(*term, stack.span) : std::nullopt);
+        if (std::optional<Growth> lower = term ? lowerClassOfSum(*term, stack.span) : std::nullopt)
+          raise(result.lower, lower);
+        if (branch.isCross)
+          raise(
+              cross,
+              classOfSum(sqrt(weightOf(equation.next, branch) * branch.in * branch.out).schedule(),
+                         stack.span));
+      }
+  result.upper = result.upper && cross ? std::optional(result.upper->times(*cross)) : std::nullopt;
+  return result;
 }
 
 // S91, for a model that the paper's equations describe.
-static void judge(Subject &subject, const std::optional<Growth> &growth, Verdict &verdict) {
+static void judge(Subject &subject, const UpdateClass &growth, Verdict &verdict) {
   verdict.formula = "U = sum_k dt_k^2 (v_k^2 + w_k^2)/a_k^2";
   verdict.number = updateTotal(subject.declared);
   verdict.details.push_back("accepted up to " + printNumber(largestUpdate));
-  if (!growth)
-    return;
-  verdict.growth = growth->print();
-  if (growth->kind() == Growth::Kind::bounded && *verdict.number <= largestUpdate)
+  if (growth.upper)
+    verdict.growth = growth.upper->print();
+  if (growth.upper == Growth::bounded() && *verdict.number <= largestUpdate)
     verdict.word = Word::proved;
-  if (growth->kind() < Growth::Kind::power || growth->kind() == Growth::Kind::unknown)
+  if (!growth.lower || growth.lower->kind() < Growth::Kind::power)
     return;
   verdict.word = Word::refuted;
   for (const Stack &stack : subject.declared.stacks)
@@ -178,8 +204,9 @@ void stability::updateBound(Subject &subject, std::vector<Verdict> &verdicts) {
         {"this step does not normalise stream and update together", step.getLoc()});
     growth = judgeAtInit(subject, verdict);
   } else {
-    growth = classOfUpdate(subject);
-    judge(subject, growth, verdict);
+    const UpdateClass classes = classOfUpdate(subject);
+    growth = classes.upper;
+    judge(subject, classes, verdict);
   }
   Verdict warmup = warmupOf(growth, verdict);
   verdicts.push_back(std::move(verdict));

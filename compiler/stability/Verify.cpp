@@ -131,9 +131,9 @@ static void refuteByWeights(Subject &subject, CheckOp op, CheckOutcome &outcome)
   if (outcome.word != Word::unknown || op.getRelation() == ">=")
     return;
   if (word && outcome.property == "forward.growth") {
-    Growth upper = subject.growth(Weights::declared);
+    Growth lower = subject.lowerGrowth();
     std::optional<Growth> asked = Growth::parse(word.str());
-    if (asked && *asked <= upper && upper.kind() < Growth::Kind::unbounded)
+    if (asked && *asked <= lower && !(*asked == lower))
       outcome.witness = tightGrowth(subject.declared, subject.options);
   } else if (number && outcome.property == "forward.bound") {
     std::optional<TightWitness> tight = tightWitness(subject.declared);

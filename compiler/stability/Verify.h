@@ -15,8 +15,9 @@
 namespace mlir::lnx::stability {
 
 struct VerifyOptions {
-  /// The same model at another depth, for growth classes; may be null, or give null for a depth
-  /// that the model cannot have. Then classes come from the tables of this depth alone.
+  /// The same model at another depth, for witnesses of growth and for what the predictor at
+  /// initialisation does not read off schedules; may be null, or give null for a depth that the model
+  /// cannot have.
   std::function<OwningOpRef<ModuleOp>(int64_t depth)> atDepth = {};
   /// Finds a witness for every REFUTED and evaluates it; without one the verdict is UNKNOWN.
   bool witnesses = false;

@@ -254,7 +254,7 @@ std::optional<Witness> Search::ofSkip() {
 }
 
 std::optional<Witness> Search::ofDepths() {
-  int64_t base = sampleDepths(analysis.layers()).front();
+  int64_t base = std::clamp<int64_t>(analysis.layers(), 48, 96);
   witness.limit = largestUpdate;
   witness.tokens.clear();
   witness.depths = {{base, 0}, {2 * base, 0}, {4 * base, 0}};

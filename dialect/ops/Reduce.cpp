@@ -206,6 +206,7 @@ std::vector<Abstract> SumRowsOp::transfer(ArrayRef<Abstract> x) { return {join(x
 std::vector<Abstract> BroadcastOp::transfer(ArrayRef<Abstract> x) {
   Abstract result = x[0];
   result.part = x[0].peak;
+  result.rest = restOf(x[0], getX().getType(), 1);
   result.partSize = 1;
   result.spectral = result.frobenius = result.perhead = Series::top();
   result.rowSum = result.rowRms = Series::top();

@@ -270,6 +270,7 @@ std::vector<Abstract> ReshapeOp::transfer(ArrayRef<Abstract> x) {
   // Smaller blocks say more; they are kept when a reshape only joins them.
   if (x[0].partSize == 0 || size % x[0].partSize != 0) {
     result.part = partOf(x[0], getX().getType(), size);
+    result.rest = restOf(x[0], getX().getType(), size);
     result.partSize = size;
   }
   ArrayRef<int64_t> before = getFeatures(getX().getType());
@@ -286,6 +287,7 @@ std::vector<Abstract> SliceOp::transfer(ArrayRef<Abstract> x) {
   double count = static_cast<double>(getX().getType().getDimSize(0));
   result.whole = better(x[0].peak, Series(std::sqrt(count)) * x[0].whole);
   result.part = result.across = result.whole;
+  result.rest = restOf(x[0], getX().getType(), 1);
   result.partSize = result.slope.partSize = 0;
   result.rowRms = Series::top();
   result.spread = {};

@@ -13,7 +13,7 @@ TEST(Series, factorsKeepTheValues) {
   EXPECT_EQ((Series(0.5) * x)[2], 4.5);
   EXPECT_EQ((x * Series(0.5) * Series(2.0)), x);
   EXPECT_EQ(sqrt(x)[1], 2);
-  EXPECT_EQ((x + negated(x)).isZero(), true);
+  EXPECT_TRUE((x + negated(x)).isAll(0));
   EXPECT_EQ(x.largest(), 9);
   EXPECT_EQ(x.smallest(), 1);
   EXPECT_EQ(reciprocal(x)[1], 0.25);
@@ -61,4 +61,14 @@ TEST(Series, schedulesFollowTheValues) {
   // 0 at this depth, not at others.
   EXPECT_EQ((n + Series(-4.0)).schedule().print(), "N - 4");
   EXPECT_TRUE(((n + Series(-4.0)) * l).hasSchedule());
+}
+
+// A number without a schedule is the decimal that the model says.
+TEST(Series, constantsAreWhatTheModelSays) {
+  EXPECT_EQ(Series(0.1).schedule().print(), "0.1");
+  EXPECT_EQ(Series(-2.5e-7).schedule().print(),
+            Schedule::constant(Scalar::decimal(25, -8) * -1).print());
+  EXPECT_EQ((Series(0.9).schedule() + Series(0.1).schedule()).print(), "1");
+  EXPECT_EQ(*Series(1e-17).schedule().asConstant(), Scalar::decimal(1, -17));
+  EXPECT_FALSE(Series(INFINITY).schedule().above());
 }
