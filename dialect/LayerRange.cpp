@@ -27,17 +27,17 @@ static std::optional<Line> lineOf(const std::optional<Sum> &sum) {
   return line;
 }
 
-static Layers layersBetween(const std::optional<Line> &from, const std::optional<Line> &to) {
+static Layers layersBetween(const Line &from, const Line &to) {
   Layers layers;
-  if (from && isPositive(from->share))
-    layers.from = isNegative(from->offset) ? from->share * Scalar::fraction(63, 64) : from->share;
-  else if (from && Scalar::compare(from->offset, 1) > 0)
-    layers.first = from->offset;
-  if (to && isPositive(to->share)) {
-    layers.to = isPositive(to->offset) ? to->share * Scalar::fraction(65, 64) : to->share;
-  } else if (to) {
+  if (isPositive(from.share))
+    layers.from = isNegative(from.offset) ? from.share * Scalar::fraction(63, 64) : from.share;
+  else if (Scalar::compare(from.offset, 1) > 0)
+    layers.first = from.offset;
+  if (isPositive(to.share)) {
+    layers.to = isPositive(to.offset) ? to.share * Scalar::fraction(65, 64) : to.share;
+  } else {
     layers.to = 0;
-    layers.last = to->offset;
+    layers.last = to.offset;
   }
   return layers;
 }
@@ -46,14 +46,17 @@ LayerRange lnx::layersOf(RepeatOp repeat) {
   if (!repeat)
     return {};
   LayerRange range;
-  std::optional<Schedule> from, to;
   if (repeat.getFromAttr() && repeat.getToAttr()) {
-    from = Schedule::parse(*repeat.getFrom());
-    to = Schedule::parse(*repeat.getTo());
-  }
-  if (from && to) {
-    range.layers = layersBetween(lineOf(from->below()), lineOf(to->above()));
-    range.count = *to - *from + Schedule::constant(1);
+    const std::optional<Schedule> from = Schedule::parse(*repeat.getFrom()),
+                                  to = Schedule::parse(*repeat.getTo());
+    const std::optional<Line> first = from ? lineOf(from->below()) : std::nullopt,
+                              last = to ? lineOf(to->above()) : std::nullopt;
+    if (first && last) {
+      range.layers = layersBetween(*first, *last);
+      range.count = *to - *from + Schedule::constant(1);
+    } else { // layers that no share of the depth bounds
+      range.count = Schedule::unknown(/*ofLayer=*/false);
+    }
     return range;
   }
   auto first = static_cast<int64_t>(repeat.getFirst());

@@ -11,7 +11,8 @@ namespace mlir::lnx {
 /// The layers of a repeat at every large depth.
 struct LayerRange {
   Layers layers;
-  Schedule count = Schedule::constant(1); ///< how many they are, at least 1
+  /// How many they are, at least 1; unknown where nothing is known of the layers either.
+  Schedule count = Schedule::constant(1);
 };
 
 /// Of a repeat; of what stands outside any where it is null.

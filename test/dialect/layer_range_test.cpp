@@ -48,6 +48,12 @@ TEST(LayerRange, s50EndsBeyondAShareAreWidened) {
   EXPECT_LT(Scalar::compare(range.layers.to, 1), 0);
 }
 
+// No share of the depth bounds the last of these layers.
+TEST(LayerRange, s50EndsThatNoShareBounds) {
+  Stack stack("from \"1\" to \"N^2\"", "[1.0] schedule \"N\"");
+  EXPECT_EQ(layersOf(stack.repeat).count.print(), "?");
+}
+
 // Without ends a repeat has its layers at every depth.
 TEST(LayerRange, s50LayersOfEveryDepth) {
   Stack stack("", "[1.0, 2.0, 3.0] at %l schedule \"l\"");
