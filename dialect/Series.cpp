@@ -11,8 +11,8 @@ using namespace mlir::lnx;
 
 static constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// The shortest decimal that reads back as `value`: what the model says.
-static Scalar scalarOf(double value) {
+/// The shortest decimal that reads back as `value`, if that has no more digits.
+static Scalar decimalOf(double value, int mostDigits) {
   if (value == std::floor(value) && std::fabs(value) < 1e15)
     return static_cast<int64_t>(value);
   char text[32];
@@ -26,6 +26,8 @@ static Scalar scalarOf(double value) {
     isFraction |= *at == '.';
     if (*at < '0' || *at > '9')
       continue;
+    if (--mostDigits < 0)
+      return Scalar::inexact(value);
     digits = 10 * digits + static_cast<uint64_t>(*at - '0');
     exponent -= isFraction;
   }
@@ -35,6 +37,10 @@ static Scalar scalarOf(double value) {
   const Scalar size = Scalar::decimal(digits, exponent + shift);
   return value < 0 ? -size : size;
 }
+
+/// 0.1 is what the model says; 0.9999999999999999 is what doubles make of 1/3 + 2/3, or of 1/49 of
+/// 49, and no exact number.
+static Scalar scalarOf(double value) { return decimalOf(value, /*mostDigits=*/9); }
 
 Series::Series(std::vector<double> values) : factor(values.size() == 1 ? values[0] : 1) {
   if (values.size() == 1)
@@ -224,9 +230,10 @@ Series mlir::lnx::reciprocal(const Series &x) {
 }
 
 Series mlir::lnx::power(const Series &x, double exponent) {
-  Scalar e = scalarOf(exponent);
-  for (int64_t under : {2, 3, 4, 5, 6, 8}) // x^(1/3) is written with a double
-    if (!e.isExact() && exponent * double(under) == std::round(exponent * double(under)))
+  Scalar e = decimalOf(exponent, /*mostDigits=*/17);
+  for (int64_t under : {8, 6, 5, 4, 3, 2}) // x^(1/3) is written with a double
+    if (std::fabs(exponent) < 1e6 &&
+        exponent * double(under) == std::round(exponent * double(under)))
       e = Scalar::fraction(static_cast<int64_t>(std::round(exponent * double(under))), under);
   return follow(mapped(x, [&](double v) { return v < 0 ? 0 : std::pow(v, exponent); }), x,
                 [&](const Schedule &s) { return power(s, Schedule::constant(e)); });

@@ -12,9 +12,9 @@ static constexpr int64_t mostFixed = 64;
 
 static bool isLess(const Scalar &x, const Scalar &y) { return Scalar::compare(x, y) < 0; }
 
-/// Above 1 by more than the rounding of the doubles that it is made of.
+/// Above 1, for all that the rounding of the doubles it is made of shows.
 static bool isAboveOne(const Scalar &x) {
-  return x.isExact() ? isLess(1, x) : x.value() > 1 + 4 * DBL_EPSILON;
+  return x.isExact() ? isLess(1, x) : x.value() > 1 - 4 * DBL_EPSILON;
 }
 /// Below 1 by more than inexact numbers may be wrong.
 static bool isBelowOne(const Scalar &x) {
