@@ -65,7 +65,7 @@ TEST(LayerRange, s50LayersOfEveryDepth) {
 }
 
 TEST(LayerRange, NumbersWithoutAScheduleAreTheseAtEveryDepth) {
-  EXPECT_EQ(Stack("", "[0.5]").series().schedule().print(), "~0.5");
+  EXPECT_EQ(Stack("", "[0.5]").series().schedule().print(), "0.5");
   Stack table("", "[1.0, 3.0, 2.0] at %l");
   EXPECT_EQ(table.series().schedule().print(), "~1 .. ~3");
   // Of layers that other depths add nothing is known.
