@@ -88,17 +88,17 @@ void Certifier::openStream(int64_t place) {
 
 /// Made of parameters and inputs only, not of what a step computed.
 bool Certifier::isEmbedding(int64_t first) const {
-  std::vector<int64_t> todo = {first};
+  std::vector<int64_t> pending = {first};
   std::vector<bool> isSeen(document.program.size());
-  while (!todo.empty()) {
-    const Step &step = document.program[todo.back()];
-    todo.pop_back();
+  while (!pending.empty()) {
+    const Step &step = document.program[pending.back()];
+    pending.pop_back();
     if (step.op == "step" || step.op == "repeat" || step.op == "end")
       return false;
     for (int64_t of : step.of)
       if (!isSeen[of]) {
         isSeen[of] = true;
-        todo.push_back(of);
+        pending.push_back(of);
       }
   }
   return true;

@@ -11,14 +11,14 @@ using llvm::Expected;
 
 /// The ends of repeats that the model's result is made of, each the last one on its way.
 Expected<std::vector<int64_t>> Certifier::outputs() const {
-  std::vector<int64_t> todo, found;
+  std::vector<int64_t> pending, found;
   std::vector<bool> isSeen(document.program.size());
   for (size_t place = 0; place < document.program.size(); ++place)
     if (document.program[place].op == "return")
-      todo.push_back(static_cast<int64_t>(place));
-  while (!todo.empty()) {
-    int64_t place = todo.back();
-    todo.pop_back();
+      pending.push_back(static_cast<int64_t>(place));
+  while (!pending.empty()) {
+    int64_t place = pending.back();
+    pending.pop_back();
     if (isSeen[place])
       continue;
     isSeen[place] = true;
@@ -27,7 +27,7 @@ Expected<std::vector<int64_t>> Certifier::outputs() const {
       continue;
     }
     const std::vector<int64_t> &of = document.program[place].of;
-    todo.insert(todo.end(), of.begin(), of.end());
+    pending.insert(pending.end(), of.begin(), of.end());
   }
   if (found.empty())
     return refuse("the model returns no stream");
