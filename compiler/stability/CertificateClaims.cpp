@@ -79,18 +79,18 @@ private:
 } // namespace
 
 void Claims::need(int64_t first) {
-  SmallVector<int64_t> todo = {first};
-  while (!todo.empty()) {
-    int64_t place = todo.pop_back_val();
+  SmallVector<int64_t> pending = {first};
+  while (!pending.empty()) {
+    int64_t place = pending.pop_back_val();
     if (isNeeded[place])
       continue;
     isNeeded[place] = true;
     const ProgramStep &step = program.steps[place];
     std::optional<Program::Norm> norm = program.normAt(place);
     if (norm && norm->factor >= 0)
-      todo.push_back(norm->factor);
+      pending.push_back(norm->factor);
     else if (!norm && step.op != "step" && step.op != "repeat" && step.op != "end")
-      llvm::append_range(todo, step.of);
+      llvm::append_range(pending, step.of);
   }
 }
 
@@ -104,17 +104,17 @@ bool Claims::isAttention(int64_t place) const {
 /// A norm that lnx-certify finds, or what comes from one: times its gain, in another shape, as the
 /// stream that it is.
 bool Claims::isFound(int64_t first) const {
-  SmallVector<int64_t> todo = {first};
+  SmallVector<int64_t> pending = {first};
   llvm::SmallDenseSet<int64_t> seen = {first};
-  while (!todo.empty()) {
-    int64_t place = todo.pop_back_val();
+  while (!pending.empty()) {
+    int64_t place = pending.pop_back_val();
     const ProgramStep &step = program.steps[place];
     if (program.normAt(place))
       return true;
     bool isPassed = step.op == "mul" || step.op == "reshape" || step.op == "neg";
     for (int64_t of : step.op == "step" ? ArrayRef(step.of).drop_front() : ArrayRef(step.of))
       if ((isPassed || step.op == "step") && seen.insert(of).second)
-        todo.push_back(of);
+        pending.push_back(of);
   }
   return false;
 }
