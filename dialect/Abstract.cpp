@@ -364,7 +364,9 @@ Abstract lnx::mixed(const Abstract &weights, const Abstract &x, Type type) {
   result.partSize = size;
   result.whole = part;
   result.peak = weights.rowSum * x.peak;
-  result.across = weights.rowSum * x.across;
+  // One stream may hold all that X is over its streams together.
+  int64_t streams = std::max<int64_t>(1, countOf(type) / size);
+  result.across = weights.rowSum * better(x.peak, Series(std::sqrt(double(streams))) * x.across);
   result.slope = slopeOfProjection(x.slope, weights); // |A|_2 of all streams together
   result.slope.across = Series::top();
   result.slope.partSize = 0;

@@ -323,7 +323,13 @@ std::optional<Mixing> lnx::matchMixing(Value value) {
   for (int64_t size : x.drop_back(2))
     if (size != 1)
       return std::nullopt;
-  return Mixing{behindReshape(weights), behindReshape(streams)};
+  // What is known of the rows of another shape is not about these.
+  Value matrix = behindReshape(weights), whole = behindReshape(streams);
+  if (getFeatures(matrix.getType()).empty() || getFeatures(matrix.getType()).back() != count)
+    return std::nullopt;
+  bool isCut =
+      getFeatures(whole.getType()).empty() || getFeatures(whole.getType()).back() != x.back();
+  return Mixing{matrix, isCut ? streams : whole};
 }
 
 std::optional<Pair> lnx::matchProduct(Value value) {

@@ -261,3 +261,34 @@ TEST(StabilityHoles, s81_one_over_a_projection) {
           .verify();
   EXPECT_NE(word(report, "backward.scale_invariance"), "P") << print(report);
 }
+
+// s34: a row of weights in one shape is half a row in another, and a stream is a part of a token.
+TEST(StabilityHoles, s34_mixing_behind_another_shape) {
+  const std::string start = "def b(x, l, depth, heads) {\n";
+  const std::string end =
+      "  return x\n}\nmodel m(depth = 1) {\n  assume x0.rms <= 1\n  return gpt2(block = b, "
+      "depth = depth, width = 16, heads = 4, vocab = 20, context = 8)\n}\n";
+  // The first quarter of a token has all of it, and is copied four times: 2.
+  EXPECT_GE(number(start +
+                   "  param a : [4] ~ const(1/4)\n  param c : [4] ~ ones\n"
+                   "  assume abs_row_sum(a) <= 1\n  assume max(c) <= 1\n"
+                   "  x <- join_heads(outer(c, mix(a, split_heads(x, 4))))\n" +
+                   end),
+            2);
+  // Two rows of sum 1 are one of sum 2.
+  EXPECT_GE(number(start +
+                   "  param a : [2, 2] ~ const(1/4)\n  param c : [4] ~ ones\n"
+                   "  assume abs_row_sum(a) <= 1\n  assume max(c) <= 1\n"
+                   "  x <- mix(join_heads(a), outer(c, x))\n" +
+                   end),
+            2);
+  // Columns of one quarter may be all that a matrix has.
+  EXPECT_GE(
+      number(start +
+             "  param a : [4] ~ const(1/4)\n  param c : [4] ~ ones\n"
+             "  assume abs_row_sum(a) <= 1\n  assume max(c) <= 1\n"
+             "  assume frobenius(W) <= 1\n"
+             "  x <- join_heads(outer(c, mix(a, split_heads(linear(x, 16, bias = 0), 4))))\n" +
+             end),
+      2);
+}
