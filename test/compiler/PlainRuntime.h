@@ -108,7 +108,9 @@ inline void attendGrad(void *, const float *q, const float *k, const float *v, c
       }
 }
 
-inline lnx_runtime plainRuntime() { return {nullptr, parallel, gemm, attend, attendGrad, nullptr}; }
+inline lnx_runtime plainRuntime() {
+  return {nullptr, parallel, gemm, attend, attendGrad, nullptr, nullptr};
+}
 
 } // namespace lnx::test
 

@@ -102,8 +102,8 @@ TEST_F(FileTest, noteNamesAbiAndCpu) {
   OwningOpRef<ModuleOp> module = parse(small());
   ASSERT_TRUE(succeeded(compileToFile(*module, path.string(), options)));
   std::string bytes = readFile(path);
-  static_assert(LNX_ABI_VERSION == 3, "the note below names it");
-  const char note[] = "\4\0\0\0\16\0\0\0\1\0\0\0lnx\0\3\0\0\0x86-64-v2\0\0";
+  static_assert(LNX_ABI_VERSION == 4, "the note below names it");
+  const char note[] = "\4\0\0\0\16\0\0\0\1\0\0\0lnx\0\4\0\0\0x86-64-v2\0\0";
   EXPECT_NE(bytes.find(std::string(note, sizeof(note) - 1)), std::string::npos);
 }
 

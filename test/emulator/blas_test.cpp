@@ -188,10 +188,9 @@ TEST(Blas, GradientEpilogues) {
     constexpr uint64_t M = 16, N = 8;
     Matrix a = blas.matrix(M, 40, CUDA_R_16BF, 1), b = blas.matrix(40, N, CUDA_R_16BF, 2);
     Matrix d = blas.matrix(M, N, CUDA_R_16BF, 3), aux = blas.matrix(M, N, CUDA_R_16BF, 4);
-    Matrix rows = blas.matrix(M, 1, CUDA_R_32F, 5), columns = blas.matrix(N, 1, CUDA_R_32F, 5);
+    Matrix rows = blas.matrix(M, 1, CUDA_R_16BF, 5), columns = blas.matrix(N, 1, CUDA_R_16BF, 5);
     blas.set(CUBLASLT_MATMUL_DESC_EPILOGUE, int(CUBLASLT_EPILOGUE_DGELU_BGRAD));
     blas.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, rows.device);
-    blas.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, int(CUDA_R_32F));
     blas.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux.device);
     blas.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, int64_t(M));
     EXPECT_EQ(blas.multiply(a, b, d), CUBLAS_STATUS_SUCCESS) << blas.sentence();
@@ -209,13 +208,13 @@ TEST(Blas, GradientEpilogues) {
         EXPECT_NEAR(d.at(i, j), expected, std::fabs(expected) * Half + Least);
         total += expected;
       }
-      EXPECT_NEAR(rows.at(i, 0), total, 2 * Least);
+      EXPECT_NEAR(rows.at(i, 0), total, std::fabs(total) * Half + 2 * Least);
     }
     for (uint64_t j = 0; j < N; ++j) {
       double total = 0;
       for (uint64_t l = 0; l < 40; ++l)
         total += b.at(l, j);
-      EXPECT_NEAR(columns.at(j, 0), total, Least);
+      EXPECT_NEAR(columns.at(j, 0), total, std::fabs(total) * Half + Least);
     }
   });
 }
@@ -275,7 +274,40 @@ TEST(Blas, Refusals) {
     same.device = b.device + 16;
     refused(a, b, same, "D overlaps B");
     blas.set(CUBLASLT_MATMUL_DESC_EPILOGUE, 136);
-    refused(a, b, d, "epilogue 136 is not emulated");
+    refused(a, b, d, "there is no product of bf16 to bf16 with epilogue 136, transposed 00");
+    blas.set(CUBLASLT_MATMUL_DESC_EPILOGUE, int(CUBLASLT_EPILOGUE_DGELU));
+    refused(a, b, blas.matrix(16, 8, CUDA_R_32F, 3),
+            "there is no product of bf16 to f32 with epilogue 192, transposed 00");
+    blas.set(CUBLASLT_MATMUL_DESC_EPILOGUE, int(CUBLASLT_EPILOGUE_BGRADB));
+    blas.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, int(CUDA_R_32F));
+    refused(a, b, d, "bias and auxiliary matrix are of D's type here");
+  });
+}
+
+// An algorithm is for operands as aligned as its preference said: 256 bytes when it said nothing.
+TEST(Blas, AlgorithmsCountOnAlignment) {
+  isolated([] {
+    Blas blas;
+    Matrix a = blas.matrix(16, 40, CUDA_R_16BF, 1), b = blas.matrix(40, 8, CUDA_R_16BF, 2);
+    Matrix d = blas.matrix(16, 8, CUDA_R_16BF, 3), narrow = blas.matrix(16, 20, CUDA_R_16BF, 1);
+    Matrix rest = blas.matrix(20, 8, CUDA_R_16BF, 2);
+    narrow.device = a.device + 32;
+    auto multiplied = [&] {
+      cublasLtMatmulHeuristicResult_t result;
+      int found = 0;
+      blas.ok("cublasLtMatmulAlgoGetHeuristic", blas.handle, blas.description, narrow.layout,
+              rest.layout, d.layout, d.layout, blas.preference, 1,
+              static_cast<cublasLtMatmulHeuristicResult_t *>(&result), &found);
+      return blas.multiply(narrow, rest, d, 0, &result.algo);
+    };
+    EXPECT_EQ(multiplied(), CUBLAS_STATUS_INVALID_VALUE);
+    EXPECT_NE(blas.sentence().find("chosen for a matrix A aligned to 256 bytes"), std::string::npos)
+        << blas.sentence();
+    uint32_t bytes = 32;
+    blas.ok("cublasLtMatmulPreferenceSetAttribute", blas.preference,
+            int(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES), static_cast<const void *>(&bytes),
+            sizeof bytes);
+    EXPECT_EQ(multiplied(), CUBLAS_STATUS_SUCCESS) << blas.sentence();
   });
 }
 

@@ -153,7 +153,7 @@ TEST_F(ProgramTest, RefusesLibrariesThatAreNotOurs) {
 TEST_F(ProgramTest, RefusesOtherVersions) {
   Bytes bytes = model();
   bytes[contentOfNote(bytes)] = 7;
-  EXPECT_EQ(refusal(bytes), "has ABI version 7, this runtime needs 3");
+  EXPECT_EQ(refusal(bytes), "has ABI version 7, this runtime needs 4");
   // The note says 2 but the program itself does not.
   bytes = model();
   int64_t floats = 5120000;

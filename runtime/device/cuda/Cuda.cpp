@@ -11,6 +11,8 @@ using namespace lnx::cuda;
 
 static Cuda &self(void *context) { return *static_cast<Cuda *>(context); }
 
+static CUdeviceptr addressOf(const void *pointer) { return reinterpret_cast<CUdeviceptr>(pointer); }
+
 Result<std::unique_ptr<Cuda>> Cuda::create(const lnx_program &program) {
   Result<const Driver *> driver = Driver::open();
   if (!driver)
@@ -62,11 +64,18 @@ std::optional<Error> Cuda::start() {
   table.gemm = [](void *context, int64_t transposeA, int64_t transposeB, int64_t m, int64_t n,
                   int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
                   int64_t accumulate, float *c, int64_t ldc) {
-    Cuda &cuda = self(context);
-    auto address = [](const float *at) { return reinterpret_cast<CUdeviceptr>(at); };
-    cuda.note(
-        cuda.blas->run({transposeA != 0, transposeB != 0, m, n, k, lda, ldb, ldc, accumulate != 0},
-                       address(a), address(b), address(c), cuda.workspace, cuda.stream));
+    self(context).multiply({transposeA != 0, transposeB != 0, m, n, k, LNX_TYPE_F32, lda, ldb,
+                            accumulate != 0, LNX_TYPE_F32, ldc, LNX_EPILOGUE_NONE, 0},
+                           {addressOf(a), addressOf(b), addressOf(c), 0, 0});
+  };
+  table.matmul = [](void *context, int64_t transposeA, int64_t transposeB, int64_t m, int64_t n,
+                    int64_t k, int64_t type, const void *a, int64_t lda, const void *b, int64_t ldb,
+                    int64_t accumulate, int64_t typeC, void *c, int64_t ldc, int64_t epilogue,
+                    void *bias, void *aux, int64_t ldAux) {
+    self(context).multiply(
+        {transposeA != 0, transposeB != 0, m, n, k, type, lda, ldb, accumulate != 0, typeC, ldc,
+         epilogue, ldAux},
+        {addressOf(a), addressOf(b), addressOf(c), addressOf(bias), addressOf(aux)});
   };
   return std::nullopt;
 }
@@ -180,6 +189,11 @@ void Cuda::launch(int64_t number, const uint64_t *slots, int64_t count, int64_t 
       driver.check(driver.launchKernel(kernel.function, static_cast<unsigned>(blocks), 1, 1,
                                        kernel.threads, 1, 1, 0, stream, parameters.data(), nullptr),
                    ("launch the kernel '" + std::string(kernel.name) + "'").c_str()));
+}
+
+void Cuda::multiply(const Product &product, const Operands &at) {
+  if (!failed)
+    note(blas->run(product, at, workspace, stream));
 }
 
 std::optional<Error> Cuda::run(lnx_entry entry, const lnx_call &call) {

@@ -32,6 +32,7 @@ private:
   std::optional<Error> start();
   std::optional<Error> load(const lnx_program &program);
   void launch(int64_t kernel, const uint64_t *slots, int64_t count, int64_t blocks);
+  void multiply(const Product &product, const Operands &at);
   void note(std::optional<Error> error);
 
   const Driver &driver;

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define LNX_ABI_VERSION 3
+#define LNX_ABI_VERSION 4
 
 /* The data symbol of a model.so: `const lnx_program lnx_program_v1`. */
 #define LNX_PROGRAM_SYMBOL "lnx_program_v1"
@@ -72,6 +72,29 @@ enum {
   LNX_ARGUMENT_CORRECTION1 = 7, /* 1 / (1 - beta1^step) */
   LNX_ARGUMENT_CORRECTION2 = 8, /* 1 / (1 - beta2^step) */
   LNX_ARGUMENT_COUNT = 9
+};
+
+/* Types of numbers in matrices of the device. */
+enum {
+  LNX_TYPE_F32 = 0,
+  LNX_TYPE_BF16 = 1 /* the upper half of an f32, rounded to nearest, ties to even */
+};
+
+/* What matmul makes of P = op(A) op(B) + (accumulate ? C : 0), in f32, before C is rounded to its
+ * type. `bias` and `aux` have the type of C; sums are stored, never added to what is there.
+ * gelu(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016). */
+enum {
+  LNX_EPILOGUE_NONE = 0,          /* C = P */
+  LNX_EPILOGUE_BIAS = 1,          /* C = P + bias[n] in every row */
+  LNX_EPILOGUE_GELU = 2,          /* C = gelu(P) */
+  LNX_EPILOGUE_BIAS_GELU = 3,     /* C = gelu(P + bias[n]) */
+  LNX_EPILOGUE_GELU_AUX = 4,      /* aux[m x n] = P, C = gelu(P) */
+  LNX_EPILOGUE_BIAS_GELU_AUX = 5, /* aux[m x n] = P + bias[n], C = gelu(P + bias[n]) */
+  LNX_EPILOGUE_GELU_GRAD = 6,     /* C = P gelu'(aux[m x n]) */
+  LNX_EPILOGUE_GELU_GRAD_SUM = 7, /* the same, and bias[n] = sum of C over its rows */
+  LNX_EPILOGUE_SUM_A = 8,         /* C = P, bias[m] = sum of op(A) over k */
+  LNX_EPILOGUE_SUM_B = 9,         /* C = P, bias[n] = sum of op(B) over k */
+  LNX_EPILOGUE_COUNT = 10
 };
 
 /* Entry points. */
@@ -148,7 +171,8 @@ typedef struct lnx_program {
   const lnx_stream *streams; /* [stream_count] */
   int64_t observations; /* floats that grad writes behind the loss: sum of 3 * layers * parts */
   /* PTX of the kernels; null for programs of the CPU. With device code all pointers of lnx_call but
-     `runtime` are addresses of the device, and its entries only launch and call gemm. */
+     `runtime` are addresses of the device, and its entries only launch and call gemm and matmul, so
+     that a call is known by its fields. */
   const char *device_code;
   int64_t kernel_count;
   const lnx_device_kernel *kernels; /* [kernel_count] */

@@ -39,6 +39,16 @@ Matmul describe(cublasLtMatmulDesc_t q, cublasLtMatrixLayout_t a, cublasLtMatrix
   return x;
 }
 
+// An algorithm may count on the alignment that the preference named when it was chosen.
+std::string misaligned(const Matmul &x, const uint64_t *alignment) {
+  const uint64_t pointers[] = {x.pa, x.pb, x.pc, x.pd};
+  for (int operand = 0; operand < 4; ++operand)
+    if (alignment[operand] != 0 && pointers[operand] % alignment[operand])
+      return std::string("matmul: the algorithm was chosen for a matrix ") + "ABCD"[operand] +
+             " aligned to " + std::to_string(alignment[operand]) + " bytes";
+  return "";
+}
+
 uint64_t workspaceOf(const Matmul &x, unsigned splits) {
   return splits == 1 ? 0 : x.m() * x.n() * 4 * splits;
 }
@@ -179,10 +189,12 @@ EMULATED cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPrefe
                                                              size_t bytes) {
   if (attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES)
     return assign(p->workspace, from, bytes);
+  if (attribute >= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES &&
+      attribute <= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES)
+    return assign(p->alignment[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES], from,
+                  bytes);
   bool known = attribute == CUBLASLT_MATMUL_PREF_SEARCH_MODE ||
-               attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK ||
-               (attribute >= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES &&
-                attribute <= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES);
+               attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
   return known ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
 }
 
@@ -206,6 +218,8 @@ EMULATED cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     r = {};
     r.algo.data[0] = AlgorithmMark;
     r.algo.data[1] = splits;
+    for (int operand = 0; operand < 4; ++operand)
+      r.algo.data[2 + operand] = preference->alignment[operand];
     r.workspaceSize = workspace;
     r.wavesCount = 1;
   }
@@ -234,6 +248,8 @@ EMULATED cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDe
   std::memcpy(&x.beta, beta, sizeof(float));
   if (algo && (algo->data[0] != AlgorithmMark || algo->data[1] == 0 || algo->data[1] > x.k()))
     return refuse(CUBLAS_STATUS_INVALID_VALUE, "matmul: the algorithm is not one of this library");
+  if (std::string why = algo ? misaligned(x, algo->data + 2) : ""; !why.empty())
+    return refuse(CUBLAS_STATUS_INVALID_VALUE, why);
   x.splits = algo ? static_cast<unsigned>(algo->data[1]) : 1;
   x.workspace = reinterpret_cast<uint64_t>(workspace);
   x.workspaceBytes = workspaceBytes;

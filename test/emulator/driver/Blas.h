@@ -51,9 +51,7 @@ enum cublasLtMatmulPreferenceAttributes_t : int {
 
 enum cublasLtEpilogue_t : int {
   CUBLASLT_EPILOGUE_DEFAULT = 1,
-  CUBLASLT_EPILOGUE_RELU = 2,
   CUBLASLT_EPILOGUE_BIAS = 4,
-  CUBLASLT_EPILOGUE_RELU_BIAS = 6,
   CUBLASLT_EPILOGUE_GELU = 32,
   CUBLASLT_EPILOGUE_GELU_BIAS = 36,
   CUBLASLT_EPILOGUE_GELU_AUX = 160,
@@ -92,6 +90,7 @@ struct MatrixLayout {
 };
 struct MatmulPreference {
   uint64_t workspace = 0;
+  uint32_t alignment[4] = {256, 256, 256, 256}; // bytes, of A, B, C and D
 };
 
 #endif

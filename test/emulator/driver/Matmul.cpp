@@ -2,6 +2,8 @@
 // The tensor cores' order of summation is not this one: compare with a tolerance.
 #include "emulator/driver/Matmul.h"
 
+#include "lnx/abi.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -119,7 +121,7 @@ float geluSlope(double x) {
   return static_cast<float>(0.5 * (1 + t) + 0.5 * x * (1 - t * t) * Root * (1 + 3 * Cubic * x * x));
 }
 
-bool adds(int e) { return e == 4 || e == 6 || e == 36 || e == 164; }
+bool adds(int e) { return e == 4 || e == 36 || e == 164; }
 bool activates(int e) { return e == 32 || e == 36 || e == 160 || e == 164; }
 bool usesAux(int e) { return e == 160 || e == 164 || e == 192 || e == 208; }
 bool reads(int e) { return e == 192 || e == 208; }
@@ -171,8 +173,6 @@ void epilogue(const Matmul &x, GlobalMemory &memory, std::vector<float> &product
         store(aux.host(i, j), aux.type, v);
       if (activates(e))
         v = gelu(v);
-      if (e == CUBLASLT_EPILOGUE_RELU || e == CUBLASLT_EPILOGUE_RELU_BIAS)
-        v = v > 0 ? v : 0.0f;
     }
   if (usesAux(e) && !reads(e))
     aux.markWritten();
@@ -220,6 +220,37 @@ void runBatch(const Matmul &x, GlobalMemory &memory, uint64_t batch) {
   d.markWritten();
 }
 
+std::string typeName(int type) { return type == CUDA_R_16BF ? "bf16" : "f32"; }
+
+// The epilogues of the table in its order: what it calls A and B are our B and A.
+constexpr int Epilogues[] = {CUBLASLT_EPILOGUE_DEFAULT,  CUBLASLT_EPILOGUE_BIAS,
+                             CUBLASLT_EPILOGUE_GELU,     CUBLASLT_EPILOGUE_GELU_BIAS,
+                             CUBLASLT_EPILOGUE_GELU_AUX, CUBLASLT_EPILOGUE_GELU_AUX_BIAS,
+                             CUBLASLT_EPILOGUE_DGELU,    CUBLASLT_EPILOGUE_DGELU_BGRAD,
+                             CUBLASLT_EPILOGUE_BGRADB,   CUBLASLT_EPILOGUE_BGRADA};
+static_assert(std::size(Epilogues) == LNX_EPILOGUE_COUNT);
+
+// Whether the table kept for this kind of device has the product; it is in row-major words.
+bool isOffered(const Matmul &x) {
+  struct Row {
+    int type, typeC, epilogue, layouts;
+  };
+  constexpr Row Rows[] = {
+#define LNX_PRODUCT(type, typeC, epilogue, layouts) {type, typeC, epilogue, layouts},
+#include "lnx/matmul.def"
+#undef LNX_PRODUCT
+  };
+  const MatmulDescription &q = x.description;
+  auto typed = [](int ours, int theirs) {
+    return (theirs == CUDA_R_16BF ? LNX_TYPE_BF16 : LNX_TYPE_F32) == ours;
+  };
+  return std::any_of(std::begin(Rows), std::end(Rows), [&](const Row &row) {
+    return typed(row.type, x.a.type) && typed(row.typeC, x.d.type) &&
+           Epilogues[row.epilogue] == q.epilogue &&
+           (row.layouts >> (q.transposeB + 2 * q.transposeA) & 1) != 0;
+  });
+}
+
 std::string range(const char *name, uint64_t address, uint64_t bytes, GlobalMemory &memory) {
   if (address % 16)
     return std::string("matmul: ") + name + " is not aligned to 16 bytes";
@@ -261,17 +292,19 @@ std::string emulator::unsupported(const Matmul &x) {
     return "matmul: op(A) is " + std::to_string(ma) + "x" + std::to_string(x.k()) + ", op(B) " +
            std::to_string(kb) + "x" + std::to_string(nb) + ", D " + std::to_string(x.m()) + "x" +
            std::to_string(x.n());
-  if (x.a.type != x.b.type || x.c.type != x.d.type ||
-      (x.a.type == CUDA_R_32F && x.d.type != CUDA_R_32F))
+  if (x.a.type != x.b.type || x.c.type != x.d.type)
     return "matmul: this combination of types does not exist";
   if (q.computeType != CUBLAS_COMPUTE_32F &&
       !(q.computeType == CUBLAS_COMPUTE_32F_FAST_TF32 && x.a.type == CUDA_R_32F))
     return "matmul: compute type " + std::to_string(q.computeType) + " is not emulated";
   if (q.scaleType != CUDA_R_32F || q.pointerMode != 0)
     return "matmul: alpha and beta are f32 on the host here";
-  constexpr int Known[] = {1, 2, 4, 6, 32, 36, 160, 164, 192, 208, 256, 512};
-  if (std::find(std::begin(Known), std::end(Known), q.epilogue) == std::end(Known))
-    return "matmul: epilogue " + std::to_string(q.epilogue) + " is not emulated";
+  if (!isOffered(x))
+    return "matmul: there is no product of " + typeName(x.a.type) + " to " + typeName(x.d.type) +
+           " with epilogue " + std::to_string(q.epilogue) + ", transposed " +
+           std::to_string(q.transposeA) + std::to_string(q.transposeB);
+  if ((q.biasType >= 0 && q.biasType != x.d.type) || (q.auxType >= 0 && q.auxType != x.d.type))
+    return "matmul: bias and auxiliary matrix are of D's type here";
   if (usesAux(q.epilogue) && (q.auxLd % 8 || q.auxLd < static_cast<int64_t>(x.m())))
     return "matmul: the auxiliary leading dimension " + std::to_string(q.auxLd) +
            " must be a multiple of 8 and at least " + std::to_string(x.m());
