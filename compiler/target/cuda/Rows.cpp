@@ -90,8 +90,9 @@ public:
     RowEmitter(b, loc, plan, buffers, team).emit(row, isRow, none);
   }
 
-  /// All rows [lo, hi) one after another, and their sums as partial sums number lo / grain.
-  void emitRows(Value lo, Value hi, Value grain) {
+  /// All rows [lo, hi) one after another, and their sums as the partial sums of this block. Its
+  /// number is lo / grain, but a division of 64 bits is a call, which spills.
+  void emitRows(Value lo, Value hi) {
     RowEmitter emitter(b, loc, plan, buffers, team);
     SmallVector<Value> sums = emitter.startSums();
     auto loop = scf::ForOp::create(b, loc, lo, hi, indexOf(b, loc, 1), sums);
@@ -104,7 +105,7 @@ public:
         team.barrier();
       scf::YieldOp::create(b, loc, next);
     }
-    Value chunk = arith::DivUIOp::create(b, loc, lo, grain);
+    Value chunk = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
     emitter.storeSums(chunk, SmallVector<Value>(loop.getResults()));
   }
 
@@ -143,13 +144,11 @@ LogicalResult cuda::lowerRows(GroupOp group, GroupBuffers &buffers) {
   }
   Value rows = plan->fixedRows ? buffers.index(plan->fixedRows) : buffers.rows;
   Value grain = sums ? ceilDiv(buffers, rows, sumBlocks) : buffers.index(shape->rows);
-  if (sums)
-    arguments.push_back(grain);
   auto kernel = buffers.kernel(
       "cuda " + buffers.key(group), "rows", ValueRange(arguments).getTypes(),
       [&](OpBuilder &b, ValueRange values, Value lo, Value hi) {
         RowKernelBody body(b, buffers.loc, group, *plan, *shape, buffers.accumulate, values);
-        sums ? body.emitRows(lo, hi, values.back()) : body.emitRow(lo, hi);
+        sums ? body.emitRows(lo, hi) : body.emitRow(lo, hi);
       });
   buffers.parallel(kernel, arguments, rows, grain);
   if (!sums)

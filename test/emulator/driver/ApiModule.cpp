@@ -1,6 +1,6 @@
 // ApiModule: modules, functions, launches, occupancy.
-// Unknown PTX fails the load with a log that names line and opcode; a bad launch is refused at
-// once.
+// Unknown PTX, and PTX that ptxas complains about, fails the load with a log that names line and
+// opcode; a bad launch is refused at once.
 #include "emulator/driver/Driver.h"
 
 #include <algorithm>
@@ -36,6 +36,9 @@ CUresult loadModule(CUmodule *out, const void *image, unsigned count, const int 
                     void **values) {
   const char *text = static_cast<const char *>(image);
   Loaded loaded = load(std::string_view(text, std::strlen(text)), driver().memory);
+  if (loaded.module)
+    if (std::string complaint = driver().assembler.complaint(text); !complaint.empty())
+      loaded = {nullptr, "ptxas: " + complaint};
   writeLog(loaded.error, count, options, values);
   if (!loaded.module)
     return driver().refuse(CUDA_ERROR_INVALID_PTX, "PTX does not load: " + loaded.error);

@@ -4,12 +4,15 @@
 //   LNX_EMULATOR_MEMORY   bytes of device memory, default 8 GiB
 //   LNX_EMULATOR_SEED     random warp schedules, default 0: in order
 //   LNX_EMULATOR_ULPS     error of approximate operations, default 0
+//   LNX_EMULATOR_PTXAS    the ptxas that has to accept every module, empty for none; default: the
+//                         one of the PATH or of /usr/local/cuda/bin
 #ifndef LNX_TEST_EMULATOR_DRIVER_DRIVER_H
 #define LNX_TEST_EMULATOR_DRIVER_DRIVER_H
 
 #include "emulator/GlobalMemory.h"
 #include "emulator/Launch.h"
 #include "emulator/Module.h"
+#include "emulator/driver/Assembler.h"
 #include "emulator/driver/Stream.h"
 
 #include <map>
@@ -36,6 +39,7 @@ public:
   GlobalMemory memory;
   Streams streams;
   Options options;
+  Assembler assembler;
   uint32_t multiprocessors;
   bool initialised = false;
   int contexts = 0;                                             // retained
