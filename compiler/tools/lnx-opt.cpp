@@ -1,6 +1,7 @@
 // lnx-opt: runs any pass of ours, or of MLIR's, on a .mlir file.
 // For tests and for pass research; it understands every level, so `loops` can be played with too.
 #include "compiler/Passes.h"
+#include "compiler/target/cuda/Ptx.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -87,6 +88,8 @@ int main(int argc, char **argv) {
   registry.insert<lnx::LnxDialect>();
   registerAllPasses();
   lnx::registerLnxPasses();
+  registerPass(lnx::cuda::createDeviceMath);
+  registerPass(lnx::cuda::createEmitPtx);
   llvm::cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "lnx-opt " LNX_VERSIONS "\n"; });
   auto [input, output] =

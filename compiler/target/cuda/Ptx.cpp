@@ -7,10 +7,13 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -35,6 +38,8 @@ using namespace mlir::lnx;
 void cuda::registerPtx(DialectRegistry &registry) {
   registry.insert<gpu::GPUDialect>();
   registerConvertNVVMToLLVMInterface(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
   registerGPUDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
 }
@@ -71,6 +76,22 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
 }
 
+/// Whether the device has `function`: one of its intrinsics that NVPTX selects. Any other ends the
+/// process while code is generated, as llvm.exp and llvm.log2 do.
+static bool isOfDevice(const llvm::Function &function) {
+  static const llvm::StringSet<> general = {
+      "abs",     "assume", "copysign", "ctlz", "ctpop", "cttz",   "fabs",   "floor",
+      "ceil",    "fma",    "fmuladd",  "fshl", "fshr",  "maxnum", "minnum", "maximum",
+      "minimum", "smax",   "smin",     "umax", "umin",  "trunc",  "rint",   "bswap"};
+  llvm::StringRef name = function.getName();
+  if (!function.isIntrinsic() || !name.consume_front("llvm."))
+    return false;
+  if (name.starts_with("nvvm.") || name.starts_with("lifetime.") || name.starts_with("dbg.") ||
+      name.starts_with("experimental.noalias.scope"))
+    return true;
+  return general.contains(name.split('.').first);
+}
+
 /// The kernels in NVVM dialect as PTX.
 static FailureOr<std::string> translate(gpu::GPUModuleOp kernels) {
   std::string error;
@@ -90,9 +111,9 @@ static FailureOr<std::string> translate(gpu::GPUModuleOp kernels) {
       global.setAlignment(llvm::Align(16));
   optimize(*module, *machine);
   for (const llvm::Function &function : *module)
-    if (function.isDeclaration() && !function.isIntrinsic())
+    if (function.isDeclaration() && !isOfDevice(function))
       return kernels.emitError("the kernels call '")
-             << function.getName() << "', which no library of the device has";
+             << function.getName() << "', which the device does not have";
   std::string text;
   llvm::SmallVector<char, 0> output;
   llvm::raw_svector_ostream os(output);
