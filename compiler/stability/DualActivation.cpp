@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cmath>
 #include <numbers>
+#include <optional>
 #include <tuple>
 
 using namespace mlir::lnx::stability;
@@ -21,11 +22,13 @@ constexpr int nodes = 241;
 constexpr double reach = 12, spacing = 2 * reach / (nodes - 1);
 // gelu(x) - relu(x) is a bump of width 1: relative weight v^(-3/2).
 constexpr double reluVariance = 100;
+// Below this an activation is its value and slope at 0.
+constexpr double leastVariance = 1e-24;
 
 /// Normalised Hermite polynomials at the nodes times the Gaussian weight.
 struct HermiteTable {
   std::array<double, nodes> z;
-  std::array<std::array<double, nodes>, DualActivation::terms> weighted;
+  std::array<std::array<double, nodes>, HermiteExpansion::terms> weighted;
 
   HermiteTable() {
     double total = 0;
@@ -37,7 +40,7 @@ struct HermiteTable {
     for (int i = 0; i < nodes; ++i) {
       weighted[0][i] /= total;
       weighted[1][i] = z[i] * weighted[0][i];
-      for (int k = 2; k < DualActivation::terms; ++k)
+      for (int k = 2; k < HermiteExpansion::terms; ++k)
         weighted[k][i] = (z[i] * weighted[k - 1][i] - std::sqrt(k - 1.0) * weighted[k - 2][i]) /
                          std::sqrt(static_cast<double>(k));
     }
@@ -68,14 +71,41 @@ bool isHomogeneous(const Activation &activation, std::initializer_list<double> s
   return true;
 }
 
+/// phi(x) = linear x + bent |x| where that is exact, or as good as exact at this variance.
+std::optional<std::pair<double, double>> homogeneousForm(const Activation &activation, double v) {
+  if (isHomogeneous(activation, {1, 1e-3, 0.4, 3, 50}, 1e-12))
+    return slopesAt(activation, 1);
+  const double far = 10 * std::sqrt(v);
+  if (v > reluVariance && isHomogeneous(activation, {far, 2 * far}, 1e-3))
+    return slopesAt(activation, far);
+  return std::nullopt;
+}
+
+/// E[phi'(deviation z)^2]. A kink lies anywhere between two nodes, so there are four times as many.
+double meanSquaredSlope(const Activation &activation, double deviation) {
+  constexpr double step = 1e-4;
+  double sum = 0, total = 0;
+  for (int i = 0; i <= 4 * (nodes - 1); ++i) {
+    const double z = -reach + i * spacing / 4, weight = std::exp(-0.5 * z * z);
+    const double difference =
+        at(activation, deviation * (z + step)) - at(activation, deviation * (z - step));
+    sum += weight * difference * difference;
+    total += weight;
+  }
+  return sum / (total * 4 * step * step * deviation * deviation);
+}
+
+double sumOf(const std::array<double, HermiteExpansion::terms> &numbers) {
+  double sum = 0;
+  for (double number : numbers)
+    sum += number;
+  return sum;
+}
+
 } // namespace
 
-void DualActivation::Series::set(const std::array<double, terms> &squares, double total) {
-  double known = 0;
-  for (double c : squares)
-    known += c;
-  // All coefficients are positive, so that what is missing is exact at rho = 1, where it matters.
-  double rest = total - known > 1e-12 * total ? total - known : 0;
+void DualActivation::Series::set(const std::array<double, terms> &squares, double rest) {
+  const double total = sumOf(squares) + rest;
   evenTerms = oddTerms = 0;
   std::array<double *, 2> into = {even.data(), odd.data()};
   std::array<int *, 2> counts = {&evenTerms, &oddTerms};
@@ -87,7 +117,8 @@ void DualActivation::Series::set(const std::array<double, terms> &squares, doubl
     *counts[parity] = last;
     for (int k = 0; k < last; ++k)
       into[parity][k] = squares[2 * k + parity];
-    if (rest > 0) {
+    // All coefficients are positive, so that what is missing is exact at rho = 1, where it matters.
+    if (rest > 1e-12 * total) {
       std::fill(into[parity] + last, into[parity] + terms / 2, 0.0);
       into[parity][terms / 2] = 0.5 * rest;
       *counts[parity] = terms / 2 + 1;
@@ -124,61 +155,55 @@ void DualActivation::Series::at(const double *rho, double *out, int64_t n) const
   }
 }
 
-DualActivation::DualActivation(const Activation &activation, double v) : variance(v) {
-  assert(v >= 0 && "variances are not negative");
-  if (isHomogeneous(activation, {1, 1e-3, 0.4, 3, 50}, 1e-12)) {
-    std::tie(linear, bent) = slopesAt(activation, 1);
-    return;
-  }
-  double far = 10 * std::sqrt(v);
-  if (v > reluVariance && isHomogeneous(activation, {far, 2 * far}, 1e-3)) {
-    std::tie(linear, bent) = slopesAt(activation, far);
-    return;
-  }
-  closedForm = false;
-  expand(activation);
-}
-
-void DualActivation::expand(const Activation &activation) {
+HermiteExpansion::HermiteExpansion(const Activation &activation, double v) {
   const HermiteTable &table = hermite();
   std::array<double, nodes> y;
   // At no variance the slope at 0 is still asked for.
-  double v = std::max(variance, 1e-24), deviation = std::sqrt(v), total = 0;
+  const double deviation = std::sqrt(std::max(v, leastVariance));
+  double total = 0;
   for (int i = 0; i < nodes; ++i) {
-    y[i] = at(activation, deviation * table.z[i]);
+    y[i] = at(activation, deviation * table.z[i]) / deviation;
     total += table.weighted[0][i] * y[i] * y[i];
   }
-  std::array<double, terms> a, b = {};
+  // phi'(sqrt(v) z) = sum_k sqrt(k) a_k he_(k-1)(z).
+  double known = 0, knownSlope = 0;
   for (int k = 0; k < terms; ++k) {
     double s[4] = {}; // four sums, so that the additions overlap
     for (int i = 0; i + 4 <= nodes; i += 4)
       for (int j = 0; j < 4; ++j)
         s[j] += table.weighted[k][i + j] * y[i + j];
-    double sum = s[0] + s[1] + s[2] + s[3] + table.weighted[k][nodes - 1] * y[nodes - 1];
-    a[k] = sum * sum;
-    // sqrt(v) phi'(sqrt(v) z) = sum_k sqrt(k) a_k he_(k-1)(z).
-    if (k > 0)
-      b[k - 1] = k * a[k] / v;
+    const double a = s[0] + s[1] + s[2] + s[3] + table.weighted[k][nodes - 1] * y[nodes - 1];
+    coefficients[k] = a;
+    known += a * a;
+    knownSlope += k * a * a;
   }
-  phi.set(a, total);
-  double slopes = 0;
-  for (double square : b)
-    slopes += square;
+  rest = std::max(0.0, total - known);
+  if (rest <= 1e-9 * total)
+    return;
   // A kink leaves much to high terms; the mean of the squared slopes is then taken as it is.
-  double known = 0;
-  for (double square : a)
-    known += square;
-  if (total - known > 1e-9 * total) {
-    slopes = 0;
-    constexpr double step = 1e-4;
-    for (int i = 0; i < nodes; ++i) {
-      double difference = at(activation, deviation * (table.z[i] + step)) -
-                          at(activation, deviation * (table.z[i] - step));
-      slopes += table.weighted[0][i] * difference * difference;
-    }
-    slopes /= 4 * step * step * v;
+  slopeRest = std::max(0.0, meanSquaredSlope(activation, deviation) - knownSlope);
+}
+
+DualActivation::DualActivation(const Activation &activation, double v) : variance(v) {
+  assert(v >= 0 && "variances are not negative");
+  if (std::optional<std::pair<double, double>> form = homogeneousForm(activation, v))
+    std::tie(linear, bent) = *form;
+  else
+    *this = DualActivation(HermiteExpansion(activation, v), v);
+}
+
+DualActivation::DualActivation(const HermiteExpansion &expansion, double v)
+    : variance(v), closedForm(false) {
+  const double scale = std::max(v, leastVariance);
+  std::array<double, terms> squares, slopes = {};
+  for (int k = 0; k < terms; ++k) {
+    const double square = expansion.coefficients[k] * expansion.coefficients[k];
+    squares[k] = scale * square;
+    if (k > 0)
+      slopes[k - 1] = k * square;
   }
-  slope.set(b, slopes);
+  phi.set(squares, scale * expansion.rest);
+  slope.set(slopes, expansion.slopeRest);
 }
 
 double DualActivation::value(double rho) const {
@@ -211,12 +236,63 @@ void DualActivation::derivatives(const double *rho, double *out, int64_t n) cons
     out[i] = derivative(rho[i]);
 }
 
+//===-- the grid -------------------------------------------------------------===//
+
+// Knot j is at log v = log(reluVariance) - j spacing; beyond the first, activations are bent lines.
+static constexpr double knotSpacing = 0.25;
+static constexpr int window = 8;
+
+/// Weights of Lagrange's polynomial through 0, 1, ..., window - 1 at x.
+static std::array<double, window> lagrangeWeights(double x) {
+  std::array<double, window> weights;
+  for (int j = 0; j < window; ++j) {
+    weights[j] = 1;
+    for (int i = 0; i < window; ++i)
+      if (i != j)
+        weights[j] *= (x - i) / (j - i);
+  }
+  return weights;
+}
+
+const HermiteExpansion &DualActivations::knot(const Activation &activation, int64_t index) {
+  const auto [found, isNew] = knots.try_emplace({activation.get(), index});
+  if (isNew)
+    found->second = HermiteExpansion(
+        activation, reluVariance * std::exp(-knotSpacing * static_cast<double>(index)));
+  return found->second;
+}
+
+DualActivation DualActivations::compute(const Activation &activation, double v) {
+  if (accuracy == Accuracy::exact || v > reluVariance || v <= leastVariance)
+    return DualActivation(activation, v);
+  const auto [line, isNew] = isLine.try_emplace(activation.get());
+  if (isNew)
+    line->second = homogeneousForm(activation, v).has_value();
+  if (line->second)
+    return DualActivation(activation, v);
+  const double place = std::log(reluVariance / v) / knotSpacing;
+  const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(place) - (window / 2 - 1));
+  const auto weights = lagrangeWeights(place - static_cast<double>(first));
+  HermiteExpansion sum;
+  for (int j = 0; j < window; ++j) {
+    const HermiteExpansion &own = knot(activation, first + j);
+    for (int k = 0; k < HermiteExpansion::terms; ++k)
+      sum.coefficients[k] += weights[j] * own.coefficients[k];
+    sum.rest += weights[j] * own.rest;
+    sum.slopeRest += weights[j] * own.slopeRest;
+  }
+  sum.rest = std::max(0.0, sum.rest);
+  sum.slopeRest = std::max(0.0, sum.slopeRest);
+  return DualActivation(sum, v);
+}
+
 const DualActivation &DualActivations::at(const Activation &activation, double v) {
+  const double tolerance = accuracy == Accuracy::exact ? 0 : 1e-5;
   const void *key = activation.get();
   auto found = known.lower_bound({key, v * (1 - tolerance)});
   if (found == known.end() || found->first.first != key ||
       found->first.second > v * (1 + tolerance))
-    found = known.emplace(std::pair(key, v), DualActivation(activation, v)).first;
+    found = known.emplace(std::pair(key, v), compute(activation, v)).first;
   return found->second;
 }
 

@@ -1,6 +1,7 @@
 // InitProfile: verdicts PREDICTED_OK, PREDICTED_BAD or UNKNOWN on the prediction at initialisation.
 // Rules: S87 for variance and gradients, S95 for rank collapse, S101 for layers without effect.
 #include "compiler/stability/InitProfile.h"
+#include "compiler/stability/DualActivation.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include <algorithm>
@@ -33,7 +34,10 @@ std::optional<InitProfile> mlir::lnx::stability::measureInit(int64_t depth,
   if (!model)
     return std::nullopt;
   init.model = std::move(*model);
-  init.profile = predictWithin(init.model);
+  DualActivations duals(DualActivations::Accuracy::interpolated);
+  init.profile = static_cast<int64_t>(init.model.steps.size()) <= maxGramSteps
+                     ? predict(init.model)
+                     : predictScalar(init.model, duals);
   init.own = summarise(init.evaluated, init.model, init.profile);
   // Classes belong to large depths, whatever this one is.
   for (int64_t compared : comparedDepths) {
@@ -42,7 +46,7 @@ std::optional<InitProfile> mlir::lnx::stability::measureInit(int64_t depth,
       init.doubling.clear();
       break;
     }
-    init.doubling.push_back(summarise(compared, *other, predictScalar(*other)));
+    init.doubling.push_back(summarise(compared, *other, predictScalar(*other, duals)));
   }
   return init;
 }

@@ -66,7 +66,7 @@ static void noteStep(const MeanFieldStep &step, const StepState &state, size_t i
 }
 
 MeanFieldProfile mlir::lnx::stability::predict(const MeanFieldModel &model) {
-  DualActivations duals(/*tolerance=*/0);
+  DualActivations duals(DualActivations::Accuracy::exact);
   MeanFieldNotes notes(model);
   size_t steps = model.steps.size();
   TokenGram k(std::max<int64_t>(model.tokens, 1), model.q0, model.rho0 * model.q0);

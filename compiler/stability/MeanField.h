@@ -82,6 +82,8 @@ struct MeanFieldProfile {
   bool gradientOverflow = false;      ///< the gradient's passed 1e280, or the stream overflowed
 };
 
+class DualActivations;
+
 /// Runs the recursion forward and backward, O(steps * tokens^2).
 MeanFieldProfile predict(const MeanFieldModel &model);
 
@@ -89,6 +91,8 @@ MeanFieldProfile predict(const MeanFieldModel &model);
 /// mask; with one, positions are averaged (S102). Error against predict(): see its test,
 /// s102-two-numbers.
 MeanFieldProfile predictScalar(const MeanFieldModel &model);
+/// The same for several models with the same activations, whose duals are kept.
+MeanFieldProfile predictScalar(const MeanFieldModel &model, DualActivations &duals);
 
 /// predict() up to this many steps, predictScalar() beyond. 192 steps of 128 tokens take 40 ms on
 /// one core, and linearly so; GPT-2 XL has 96.

@@ -61,8 +61,8 @@ struct ScalarStep {
 
 class ScalarRecursion {
 public:
-  explicit ScalarRecursion(const MeanFieldModel &model)
-      : model(model), full(std::max<int64_t>(model.tokens, 1), /*causal=*/false),
+  ScalarRecursion(const MeanFieldModel &model, DualActivations &duals)
+      : model(model), duals(duals), full(std::max<int64_t>(model.tokens, 1), /*causal=*/false),
         causal(std::max<int64_t>(model.tokens, 1), /*causal=*/true) {}
   MeanFieldProfile run();
 
@@ -79,9 +79,8 @@ private:
             WeightGradients &weights) const;
 
   const MeanFieldModel &model;
+  DualActivations &duals;
   Positions full, causal;
-  // Neighbouring layers differ less than this; the duals are smooth in the variance.
-  DualActivations duals{/*tolerance=*/1e-5};
 };
 
 } // namespace
@@ -269,6 +268,12 @@ MeanFieldProfile ScalarRecursion::run() {
   return notes.finish();
 }
 
+MeanFieldProfile mlir::lnx::stability::predictScalar(const MeanFieldModel &model,
+                                                     DualActivations &duals) {
+  return ScalarRecursion(model, duals).run();
+}
+
 MeanFieldProfile mlir::lnx::stability::predictScalar(const MeanFieldModel &model) {
-  return ScalarRecursion(model).run();
+  DualActivations duals(DualActivations::Accuracy::interpolated);
+  return predictScalar(model, duals);
 }

@@ -2,6 +2,8 @@
 // stability page (claims S88..S93, S95, S96, S102..S107).
 #include "MeanFieldModels.h"
 
+#include "compiler/stability/DualActivation.h"
+
 #include <gtest/gtest.h>
 
 using namespace lnx::test;
@@ -132,11 +134,33 @@ TEST(MeanField, s102DualsAreMomentsOfGaussians) {
         weight += w;
       }
     EXPECT_NEAR(dual(Phi::geluErf, .81, rho), sum / weight, 1e-9);
-    EXPECT_NEAR(dualDerivative(Phi::geluErf, .81, rho), slope / weight / (4 * eps * eps),
-                1e-7);
+    EXPECT_NEAR(dualDerivative(Phi::geluErf, .81, rho), slope / weight / (4 * eps * eps), 1e-7);
   }
   // Large variances are ReLU's.
   EXPECT_NEAR(dual(Phi::geluErf, 99.9, .5) / dual(Phi::relu, 99.9, .5), 1, 5e-3);
+}
+
+TEST(MeanField, s102InterpolatedDualsAreThoseOfTheFunction) {
+  // Smooth ones, one that is not zero at zero, and one with kinks: of its slope's 3/sqrt(v)
+  // standard deviations the expansion may be off by one node of 1/40.
+  const std::pair<Activation, double> rows[] = {
+      {Phi::geluErf, 1e-6},
+      {Phi::silu, 1e-6},
+      {activationOf([](double x) { return std::tanh(x); }), 1e-6},
+      {activationOf([](double x) { return 1 / (1 + std::exp(-x)); }), 1e-6},
+      {activationOf([](double x) { return std::clamp(x, -1.0, 2.0); }), 8e-2}};
+  for (const auto &[phi, tolerance] : rows) {
+    DualActivations duals(DualActivations::Accuracy::interpolated);
+    for (double v = 99.99; v > 1e-9; v /= 1.37) {
+      const DualActivation exact(phi, v);
+      const DualActivation &near = duals.at(phi, v);
+      for (double rho : {-1.0, -.4, 0.0, .7, .999, 1.0}) {
+        EXPECT_NEAR(near.value(rho), exact.value(rho), tolerance * exact.value(1)) << v << rho;
+        EXPECT_NEAR(near.derivative(rho), exact.derivative(rho), tolerance * exact.derivative(1))
+            << v << " " << rho;
+      }
+    }
+  }
 }
 
 TEST(MeanField, s102VarianceGrowsWithEveryStepSize) {
