@@ -23,6 +23,13 @@ bool restsOnPromises(ir::Basis basis) {
          basis == ir::Basis::optimum;
 }
 
+/// Whether a verdict speaks about enough to answer one of this basis: what an optimizer reaches, or
+/// what minimises an objective, is less than all weights.
+bool answers(const ir::Verdict &verdict, const std::string &property, ir::Basis basis) {
+  const bool isLess = verdict.basis == ir::Basis::trajectory || verdict.basis == ir::Basis::optimum;
+  return verdict.property == property && (!isLess || verdict.basis == basis);
+}
+
 /// A verdict or a check that is to hold.
 struct Target {
   std::string property;
@@ -170,7 +177,7 @@ std::vector<std::string> Repairs::lostBy(const std::string &text, ir::Basis basi
   const std::optional<ir::Report> changed = verifyText(text, proved);
   for (const ir::Verdict &verdict : before.verdicts) {
     const auto still = [&](const ir::Verdict &other) {
-      return other.property == verdict.property && holds(other.word);
+      return answers(other, verdict.property, verdict.basis) && holds(other.word);
     };
     if (held(verdict) && (!changed || std::ranges::none_of(changed->verdicts, still)))
       lost.push_back(verdict.property);
@@ -186,7 +193,9 @@ void Repairs::judge(Target &target, const Try &change, const std::string &text,
   ++target.tried;
   const ir::Verdict *verdict = nullptr;
   for (const ir::Verdict &other : changed.verdicts)
-    if (other.property == target.property && (!verdict || holds(other.word)))
+    if ((target.check.empty() ? answers(other, target.property, target.basis)
+                              : other.property == target.property) &&
+        (!verdict || holds(other.word)))
       verdict = &other;
   bool isMet = verdict && holds(verdict->word);
   for (const ir::CheckOutcome &check : changed.checks)

@@ -127,6 +127,13 @@ const Assumption *Assumptions::optimizer() const {
   return nullptr;
 }
 
+const Assumption *Assumptions::objective() const {
+  for (const Assumption &one : list)
+    if (one.form == "l2")
+      return &one;
+  return nullptr;
+}
+
 //===-- matching -------------------------------------------------------------===//
 
 bool Assumptions::matches(const Assumption &one, ParamOp op) const {

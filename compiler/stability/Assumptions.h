@@ -50,6 +50,8 @@ public:
   /// The least standard deviation that is promised of what a definition gives; 0 where none is.
   double deviationOf(ApplyOp op, uint64_t &grounds) const;
   const Assumption *optimizer() const;
+  /// `assume l2(...)`.
+  const Assumption *objective() const;
   /// What one assumption about parameters says of `op` in a layer (0-based); nothing where it is
   /// about others.
   std::optional<double> boundOn(const Assumption &assumption, ParamOp op, int64_t layer) const;

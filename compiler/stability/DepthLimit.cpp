@@ -6,6 +6,18 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
+/// Whether the squares of what the layers add, each with its own |dt|, have a bounded sum.
+static bool isSumOfSquaresBounded(const Analysis &bounded) {
+  for (size_t chain = 0; chain < bounded.chains.size(); ++chain)
+    for (const StackSchedule &stack : bounded.schedules(static_cast<int>(chain)))
+      for (const StepSchedule &step : stack.steps) {
+        const std::optional<Growth> squares = classOfSum(step.b * step.b, stack.span);
+        if (!squares || !(*squares == Growth::bounded()))
+          return false;
+      }
+  return true;
+}
+
 void stability::depthLimit(Subject &subject, std::vector<Verdict> &verdicts) {
   const Analysis &analysis = subject.bounded;
   bool isSum = !analysis.chains.empty();
@@ -23,9 +35,11 @@ void stability::depthLimit(Subject &subject, std::vector<Verdict> &verdicts) {
   if (growth.kind() == Growth::Kind::bounded) {
     verdict.word = Word::proved;
     verdict.details.push_back("the depth limit is an ODE");
-  } else if (sum.kind() == Growth::Kind::power && sum.exponent() <= 0.5) {
+  } else if (subject.hasDepth() && isSumOfSquaresBounded(analysis)) {
     verdict.word = Word::predictedOk;
     verdict.basis = Basis::initMeanField;
+    verdict.formula = "sum_k dt_k^2";
+    verdict.growth = Growth::bounded().print();
     verdict.details.push_back("sum dt^2 is bounded: variance has a limit at initialisation");
   }
   subject.explain(verdict, subject.declared);

@@ -52,6 +52,10 @@ void stability::forwardBound(Subject &subject, std::vector<Verdict> &verdicts) {
   if (subject.declared.chains.empty())
     return;
   verdicts.push_back(boundOf(subject, Weights::declared));
-  if (subject.trajectory && verdicts.back().word != Word::proved)
+  if (verdicts.back().word == Word::proved)
+    return;
+  if (subject.trajectory)
     verdicts.push_back(boundOf(subject, Weights::trajectory));
+  if (std::optional<Verdict> verdict = optimumBound(subject))
+    verdicts.push_back(std::move(*verdict));
 }

@@ -48,12 +48,16 @@ void stability::forwardGrowth(Subject &subject, std::vector<Verdict> &verdicts) 
   Growth bounded = subject.growth(Weights::bounded);
   verdict.details.push_back("with a bound on every weight: " + bounded.print());
   verdicts.push_back(verdict);
-  if (subject.trajectory && verdict.word != Word::proved) {
+  if (verdict.word == Word::proved)
+    return;
+  if (subject.trajectory) {
     Verdict reached = growthOf(subject, Weights::trajectory, /*isSquared=*/false);
     reached.property = "forward.growth";
     reached.claim = "S73";
     verdicts.push_back(std::move(reached));
   }
+  if (std::optional<Verdict> minimal = optimumGrowth(subject))
+    verdicts.push_back(std::move(*minimal));
 }
 
 void stability::forwardVariance(Subject &subject, std::vector<Verdict> &verdicts) {

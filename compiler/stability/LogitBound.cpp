@@ -6,6 +6,15 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
+/// Scores within [-S, S] cannot make a token's weight vanish or take all (S97).
+static std::string weightsOf(double scores) {
+  const double ratio = roundUp(std::exp(roundUp(2 * scores)));
+  if (!std::isfinite(ratio))
+    return "the weights of n tokens may differ by any factor";
+  return "each of n tokens has a weight between 1/(1 + (n - 1)*" + printNumber(ratio) +
+         ") and 1/(1 + (n - 1)/" + printNumber(ratio) + ") (S97)";
+}
+
 void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
   const Analysis &analysis = subject.declared;
   if (analysis.attentions.empty())
@@ -46,6 +55,7 @@ void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
     verdict.word = Word::proved;
     verdict.number = roundUp(largest);
     verdict.assumptions = subject.assumptions.textOf(grounds);
+    verdict.details.push_back(weightsOf(*verdict.number));
   } else if (isRefuted) {
     verdict.word = Word::refuted;
   }

@@ -98,6 +98,12 @@ const Sensitivity &Subject::sensitivity() {
   return *change;
 }
 
+const Optimum *Subject::optimum() {
+  if (!minimisers)
+    minimisers = optimumOf(*this);
+  return *minimisers ? &**minimisers : nullptr;
+}
+
 Growth Subject::sensitivityGrowth() {
   if (!sensitivity().isFinite())
     return Growth::unbounded();

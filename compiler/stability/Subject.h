@@ -5,6 +5,7 @@
 
 #include "compiler/stability/Analysis.h"
 #include "compiler/stability/InitModel.h"
+#include "compiler/stability/Optimum.h"
 #include "compiler/stability/Sensitivity.h"
 #include "compiler/stability/Verify.h"
 
@@ -44,6 +45,8 @@ public:
   Growth growth(Weights weights);
   /// How much the last stream changes with the first, for the declared weights.
   const Sensitivity &sensitivity();
+  /// Of the objective that is assumed; null where none is.
+  const Optimum *optimum();
   /// Class in depth of its product; unknown where other depths cannot be had.
   Growth sensitivityGrowth();
   /// A class that the output reaches where every bound is attained.
@@ -69,6 +72,7 @@ public:
 private:
   std::unique_ptr<InitPrediction> prediction;
   std::unique_ptr<Sensitivity> change;
+  std::optional<std::optional<Optimum>> minimisers;
   struct Depth {
     Sensitivity sensitivity; ///< of the worst layer
     bool isGood = false;

@@ -26,5 +26,8 @@ void stability::wellPosed(Subject &subject, std::vector<Verdict> &verdicts) {
   else if (subject.carrier(analysis))
     verdict.word = Word::refuted;
   subject.explain(verdict, analysis);
+  const bool isProved = verdict.word == Word::proved;
   verdicts.push_back(std::move(verdict));
+  if (std::optional<Verdict> minimal = isProved ? std::nullopt : optimumWellPosed(subject))
+    verdicts.push_back(std::move(*minimal));
 }

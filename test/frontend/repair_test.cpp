@@ -14,6 +14,19 @@ TEST(Repair, AnotherBlockOfTheSameSignature) {
   EXPECT_EQ(r.fix("backward.scale_invariance"), r.fix("forward.growth"));
 }
 
+// What holds for the minimisers of an objective is no repair of what fails for all weights (S72).
+TEST(Repair, OfTheSameQuantifier) {
+  const Repaired r(blockOf("  x <- x + attn(layernorm(x), heads, bias = 0)\n"
+                           "  x <- x + mlp(layernorm(x), bias = 0)\n") +
+                       modelOf("block = own", promises + "  assume l2(decay = 0.1)\n"),
+                   "", {"forward.growth", "forward.wellposed"});
+  EXPECT_EQ(r.on("forward.growth").basis, ir::Basis::worstCase);
+  EXPECT_EQ(r.fix("forward.growth"),
+            "2:   x <- x + layernorm(attn(layernorm(x), heads, bias = 0))\n"
+            "  x <- x + layernorm(mlp(layernorm(x), bias = 0))");
+  EXPECT_EQ(r.fix("forward.wellposed"), r.fix("forward.growth"));
+}
+
 // What only the old block takes goes with it.
 TEST(Repair, AnotherBlockWithoutTheArgumentsOfTheOld) {
   EXPECT_EQ(Repaired(modelOf("block = layerscale, lam0 = 0.2, vocab = 300"), "", {"growth"})
@@ -135,7 +148,7 @@ TEST(Repair, AScheduleForACheck) {
       << r.page;
   EXPECT_EQ(Repaired("model m = gpt2(depth = 7, block = pre_ln)\n", "", {"depth.limit"})
                 .fix("depth.limit"),
-            "1: model m(depth = 7) = gpt2(depth = depth, block = pre_ln, dt = depth^(-1/2))");
+            "1: model m(depth = 7) = gpt2(depth = depth, block = pre_ln, dt = 1/depth)");
 }
 
 // An argument that the called def has, in the user's own call of it.
