@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 namespace lnx {
 namespace ir = ::mlir::lnx;
@@ -29,7 +31,8 @@ struct StreamMonitor::State {
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::optional<ir::stability::StreamBound> bound;
-  std::vector<std::vector<ParameterView>> parameters; ///< the layers of each that is needed
+  Session *session = nullptr;
+  std::vector<const lnx_parameter *> parameters; ///< those that are needed
 };
 
 /// The analysis at the specification's text.
@@ -51,9 +54,10 @@ std::optional<Error> StreamMonitor::State::read(const char *text) {
   return std::nullopt;
 }
 
-/// Where the session keeps what has to be measured; the program is the one of this specification.
-std::optional<Error> StreamMonitor::State::find(Session &session) {
-  const lnx_program &program = *session.program();
+/// What has to be measured in the session; its program is the one of this specification.
+std::optional<Error> StreamMonitor::State::find(Session &measured) {
+  session = &measured;
+  const lnx_program &program = *session->program();
   const std::span streams(program.streams, static_cast<size_t>(program.stream_count));
   const auto isSame = [](const lnx_stream &stream, const ir::stability::ObservedStream &other) {
     return stream.first_layer == other.first && stream.layers == other.layers &&
@@ -61,22 +65,17 @@ std::optional<Error> StreamMonitor::State::find(Session &session) {
   };
   if (!std::ranges::equal(streams, bound->streams(), isSame))
     return Error{"the program observes other streams than its specification has"};
-  const std::vector<ParameterView> views = session.parameters();
   for (const ir::stability::NeededParameter &needed : bound->parameters()) {
-    size_t at = 0;
     const lnx_parameter *found = nullptr;
     for (int32_t p = 0; p < program.parameter_count && !found; ++p) {
       const lnx_parameter &parameter = program.parameters[p];
       if (parameter.name == needed.path && parameter.first_layer == needed.first &&
           parameter.layers == needed.layers)
         found = &parameter;
-      else
-        at += static_cast<size_t>(parameter.layers);
     }
     if (!found)
       return Error{"the program has no parameter '" + needed.path + "'"};
-    const auto first = views.begin() + static_cast<std::ptrdiff_t>(at);
-    parameters.emplace_back(first, first + needed.layers);
+    parameters.push_back(found);
   }
   return std::nullopt;
 }
@@ -96,10 +95,16 @@ Result<StreamMonitor> StreamMonitor::create(Session &session) {
 
 std::vector<double> StreamMonitor::bounds() const {
   std::vector<std::vector<ir::stability::ParameterSize>> sizes;
-  for (const std::vector<ParameterView> &layers : state->parameters) {
+  for (const lnx_parameter *parameter : state->parameters) {
     sizes.emplace_back();
-    for (const ParameterView &layer : layers)
-      sizes.back().push_back(measureParameter(layer.value, layer.shape, state->bound->headSize()));
+    const std::span shape(parameter->shape, static_cast<size_t>(parameter->rank));
+    for (int64_t layer = 0; layer < parameter->layers; ++layer) {
+      const Result<std::span<const float>> values = state->session->read(*parameter, layer);
+      if (!values) // the next call says why
+        return std::vector(state->session->hiddenStatistics().size(),
+                           std::numeric_limits<double>::infinity());
+      sizes.back().push_back(measureParameter(*values, shape, state->bound->headSize()));
+    }
   }
   std::vector<double> bounds;
   onDeepStack([&] { bounds = state->bound->evaluate(sizes); });

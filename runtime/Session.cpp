@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cmath>
 
 using namespace lnx;
@@ -112,6 +113,27 @@ struct Session::State {
   int64_t steps = 0;
 
   float *arena(int index) const { return memory.arenas() + index * program->state_floats; }
+  std::span<const lnx_parameter> table() const {
+    return {program->parameters, static_cast<size_t>(program->parameter_count)};
+  }
+  // One layer of a parameter in one arena.
+  SessionMemory::Range range(const lnx_parameter &parameter, int64_t layer, int arena) const {
+    const int64_t count = layerFloats(parameter).value_or(0);
+    return {arena * program->state_floats + parameter.offset + layer * count, count};
+  }
+  ParameterView view(const lnx_parameter &parameter, int64_t layer) const {
+    const auto part = [&](int arena) {
+      const auto [from, count] = range(parameter, layer, arena);
+      return std::span<float>(memory.arenas() + from, static_cast<size_t>(count));
+    };
+    return {layerName(parameter, layer),
+            {parameter.shape, parameter.shape + parameter.rank},
+            Dtype::f32,
+            part(0),
+            part(1),
+            part(2),
+            part(3)};
+  }
 
   // Runs an entry; its result is memory.results()[0...].
   std::optional<Error> run(int entry, std::span<const int32_t> tokens,
@@ -228,7 +250,8 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
     return memory.error();
   state->memory = std::move(*memory);
   initialiseParameters(*state->program, options.seed, isCpu ? state->memory.device() : **cpu,
-                       state->memory.lendArenas());
+                       state->memory.arenas());
+  state->memory.lend({0, state->program->state_floats});
   return Session(std::move(state));
 }
 
@@ -312,35 +335,51 @@ Result<double> Session::step(const TokenBatch &batch, const UpdateOptions &optio
 }
 
 std::vector<ParameterView> Session::parameters() {
+  // A device that cannot be read any more says so at the next call.
+  if (!state->memory.fetch(state->memory.everything()))
+    state->memory.lend(state->memory.everything());
+  return views();
+}
+
+std::vector<ParameterView> Session::views() const {
   std::vector<ParameterView> views;
-  state->memory.lendArenas();
-  const lnx_program &program = *state->program;
-  for (int32_t p = 0; p < program.parameter_count; ++p) {
-    const lnx_parameter &parameter = program.parameters[p];
-    const int64_t count = layerFloats(parameter).value_or(0);
-    for (int64_t index = 0; index < parameter.layers; ++index) {
-      auto part = [&](int arena) {
-        return std::span<float>(state->arena(arena) + parameter.offset + index * count,
-                                static_cast<size_t>(count));
-      };
-      views.push_back({layerName(parameter, index),
-                       {parameter.shape, parameter.shape + parameter.rank},
-                       Dtype::f32,
-                       part(0),
-                       part(1),
-                       part(2),
-                       part(3)});
-    }
-  }
+  for (const lnx_parameter &parameter : state->table())
+    for (int64_t layer = 0; layer < parameter.layers; ++layer)
+      views.push_back(state->view(parameter, layer));
   return views;
 }
 
 Result<ParameterView> Session::parameter(std::string_view name) {
-  for (ParameterView &view : parameters())
-    if (view.name == name)
-      return std::move(view);
+  for (const lnx_parameter &parameter : state->table())
+    for (int64_t layer = 0; layer < parameter.layers; ++layer) {
+      if (layerName(parameter, layer) != name)
+        continue;
+      for (int arena = 0; arena < arenaCount; ++arena) {
+        const SessionMemory::Range range = state->range(parameter, layer, arena);
+        if (auto error = state->memory.fetch(range))
+          return *error;
+        state->memory.lend(range);
+      }
+      return state->view(parameter, layer);
+    }
   return Error{"the model has no parameter '" + std::string(name) + "'"};
 }
+
+Result<std::span<const float>> Session::read(const lnx_parameter &parameter, int64_t layer) {
+  assert(layer >= 0 && layer < parameter.layers && "the parameter has no such layer");
+  if (auto error = state->memory.fetch(state->range(parameter, layer, 0)))
+    return *error;
+  return std::span<const float>(state->view(parameter, layer).value);
+}
+
+std::optional<Error> Session::fetchValues() const {
+  const int64_t floats = state->program->state_floats;
+  if (auto error = state->memory.fetch({0, floats}))
+    return error;
+  return state->memory.fetch({2 * floats, 2 * floats}); // behind the gradient: m and v
+}
+
+void Session::lendEverything() { state->memory.lend(state->memory.everything()); }
 
 int64_t Session::reach() const { return state->time; }
 int64_t Session::steps() const { return state->steps; }
@@ -349,6 +388,7 @@ void Session::setSteps(int64_t steps) { state->steps = steps; }
 Session::Memory Session::memory() const { return state->memory.bytes(); }
 
 uint64_t Session::parameterHash() const {
-  state->memory.fetch();
+  // A device that cannot be read any more says so at the next call.
+  state->memory.fetch({0, state->program->state_floats});
   return hashParameters(*state->program, state->arena(0));
 }

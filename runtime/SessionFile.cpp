@@ -49,7 +49,9 @@ std::string check(const Part &part, const NamedTensor *tensor) {
 
 std::optional<Error> Session::save(const std::string &path) const {
   std::vector<NamedTensor> tensors;
-  const std::vector<ParameterView> parameters = const_cast<Session *>(this)->parameters();
+  if (auto error = fetchValues())
+    return error;
+  const std::vector<ParameterView> parameters = views();
   for (const Part &part : partsOf(parameters))
     tensors.push_back(
         {part.name,
@@ -66,7 +68,7 @@ std::optional<Error> Session::load(const std::string &path) {
   const auto refuse = [&](const std::string &why) {
     return Error{fmt::format("'{}' does not fit the model: {}", path, why), Exit::data};
   };
-  const std::vector<ParameterView> parameters = this->parameters();
+  const std::vector<ParameterView> parameters = views();
   const std::vector<Part> parts = partsOf(parameters);
   size_t used = 0;
   for (const Part &part : parts) {
@@ -86,6 +88,7 @@ std::optional<Error> Session::load(const std::string &path) {
     if (code != std::errc() || end != digits.data() + digits.size() || count < 0)
       return refuse(fmt::format("its count of steps is '{}'", digits));
   }
+  lendEverything();
   for (const Part &part : parts) {
     if (const NamedTensor *tensor = file->find(part.name))
       std::memcpy(part.numbers.data(), tensor->bytes.data(), tensor->bytes.size());

@@ -2,6 +2,8 @@
 // A device that shares the host's memory gets the caller's own pointers.
 #include "SessionMemory.h"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 using namespace lnx;
@@ -11,13 +13,13 @@ Result<SessionMemory> SessionMemory::reserve(std::unique_ptr<Device> device, con
   memory.machine = std::move(device);
   memory.sizes = sizes;
   const bool isShared = memory.machine->sharesMemory();
+  static_assert(LNX_ARGUMENT_COUNT * sizeof(float) <= argumentBytes);
+  const size_t inputBytes = argumentBytes + 2 * memory.idBytes();
   const std::pair<void **, std::pair<size_t, const char *>> areas[] = {
       {&memory.state, {sizes.arenas, "parameters, gradients and moments"}},
       {&memory.scratch, {sizes.scratch, "activations of the micro-batch"}},
       {&memory.written, {sizes.results, "logits"}},
-      {&memory.tokens, {sizes.ids, "tokens"}},
-      {&memory.targets, {sizes.ids, "targets"}},
-      {&memory.arguments, {LNX_ARGUMENT_COUNT * sizeof(float), "arguments"}}};
+      {&memory.inputs, {inputBytes, "tokens and targets"}}};
   for (const auto &[place, request] : std::span(areas).first(isShared ? 2 : std::size(areas))) {
     Result<void *> data = memory.machine->reserve(request.first, request.second);
     if (!data)
@@ -26,6 +28,7 @@ Result<SessionMemory> SessionMemory::reserve(std::unique_ptr<Device> device, con
   }
   const std::pair<Block *, std::pair<size_t, const char *>> blocks[] = {
       {&memory.outcome, {sizes.results, "logits"}},
+      {&memory.prepared, {isShared ? 0 : inputBytes, "tokens and targets"}},
       {&memory.mirror, {isShared ? 0 : sizes.arenas, "parameters, gradients and moments"}}};
   for (const auto &[block, request] : blocks) {
     Result<Block> reserved = Block::reserve(request.first, request.second);
@@ -40,23 +43,39 @@ float *SessionMemory::arenas() const {
   return machine->sharesMemory() ? static_cast<float *>(state) : mirror.floats();
 }
 
-std::optional<Error> SessionMemory::fetch() {
-  if (machine->sharesMemory() || isLent)
+std::optional<Error> SessionMemory::fetch(Range range) {
+  if (machine->sharesMemory() || range.count == 0)
     return std::nullopt;
-  return machine->download(mirror.data(), state, sizes.arenas);
+  bool overlaps = false;
+  for (const Range &other : lent) {
+    if (other.from <= range.from && range.end() <= other.end())
+      return std::nullopt;
+    overlaps |= other.from < range.end() && range.from < other.end();
+  }
+  // What the host has changed must not be overwritten by what the device had before.
+  if (overlaps)
+    if (auto error = give())
+      return error;
+  const int64_t from = range.from;
+  return machine->download(mirror.floats() + from, static_cast<float *>(state) + from,
+                           static_cast<size_t>(range.count) * sizeof(float));
 }
 
-float *SessionMemory::lendArenas() {
-  // A device that cannot be read any more says so at the next call.
-  if (!fetch())
-    isLent = true;
-  return arenas();
+void SessionMemory::lend(Range range) {
+  const auto contains = [&](const Range &other) {
+    return other.from <= range.from && range.end() <= other.end();
+  };
+  if (!machine->sharesMemory() && std::ranges::none_of(lent, contains))
+    lent.push_back(range);
 }
 
 std::optional<Error> SessionMemory::give() {
-  if (machine->sharesMemory() || !std::exchange(isLent, false))
-    return std::nullopt;
-  return machine->upload(state, mirror.data(), sizes.arenas);
+  for (const Range &range : lent)
+    if (auto error =
+            machine->upload(static_cast<float *>(state) + range.from, mirror.floats() + range.from,
+                            static_cast<size_t>(range.count) * sizeof(float)))
+      return error;
+  return std::nullopt;
 }
 
 std::optional<Error> SessionMemory::run(lnx_entry entry, size_t count, const Call &call) {
@@ -65,16 +84,25 @@ std::optional<Error> SessionMemory::run(lnx_entry entry, size_t count, const Cal
                    outcome.floats()};
   if (machine->sharesMemory())
     return machine->run(entry, request);
-  request.tokens = static_cast<const int32_t *>(tokens);
-  request.targets = static_cast<const int32_t *>(targets);
-  request.arguments = static_cast<const float *>(arguments);
-  request.results = static_cast<float *>(written);
   if (auto error = give())
     return error;
-  for (auto [to, from] : {std::pair(tokens, call.tokens), {targets, call.targets}})
-    if (auto error = machine->upload(to, from.data(), from.size_bytes()))
-      return error;
-  if (auto error = machine->upload(arguments, call.arguments.data(), sizeof call.arguments))
+  lent.clear();
+  // The places are the same in every call, and so is the call but for its shape.
+  size_t end = 0;
+  const auto place = [&](size_t at, auto numbers) {
+    if (!numbers.empty()) {
+      std::memcpy(static_cast<char *>(prepared.data()) + at, numbers.data(), numbers.size_bytes());
+      end = at + numbers.size_bytes();
+    }
+    return static_cast<const char *>(inputs) + at;
+  };
+  request.arguments =
+      reinterpret_cast<const float *>(place(0, std::span<const float>(call.arguments)));
+  request.tokens = reinterpret_cast<const int32_t *>(place(argumentBytes, call.tokens));
+  request.targets =
+      reinterpret_cast<const int32_t *>(place(argumentBytes + idBytes(), call.targets));
+  request.results = static_cast<float *>(written);
+  if (auto error = machine->upload(inputs, prepared.data(), end))
     return error;
   if (auto error = machine->run(entry, request))
     return error;

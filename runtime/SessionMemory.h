@@ -1,6 +1,6 @@
 // SessionMemory: what a session keeps on its device, and what of it the host sees.
-// A device with memory of its own has a mirror of the arenas here, fetched and given back as
-// needed.
+// A device with memory of its own has a mirror of the arenas here; of it only what is asked for is
+// fetched, and only what the host may have changed is given back.
 #ifndef LNX_RUNTIME_SESSIONMEMORY_H
 #define LNX_RUNTIME_SESSIONMEMORY_H
 
@@ -10,6 +10,7 @@
 
 #include <array>
 #include <span>
+#include <vector>
 
 namespace lnx {
 
@@ -30,10 +31,16 @@ public:
   Device &device() const { return *machine; }
   // Of the host: parameters, gradient, m and v, as they were fetched last.
   float *arenas() const;
-  // The same, up to date; what the host writes there is given to the device before the next call.
-  float *lendArenas();
-  // Brings arenas() up to date.
-  std::optional<Error> fetch();
+  // Floats [from, from + count) of arenas().
+  struct Range {
+    int64_t from, count;
+    int64_t end() const { return from + count; }
+  };
+  Range everything() const { return {0, static_cast<int64_t>(sizes.arenas / sizeof(float))}; }
+  // Brings a range up to date, except where the host may have changed it since it was lent.
+  std::optional<Error> fetch(Range range);
+  // The device gets before the next call what the host writes there until then.
+  void lend(Range range);
   // What the last call has written.
   float *results() const { return outcome.floats(); }
   // Runs an entry that writes `count` results.
@@ -45,11 +52,15 @@ private:
 
   std::unique_ptr<Device> machine;
   Sizes sizes{};
-  // Of the device; the last four only where it has memory of its own.
+  // What a call reads, in one block that is copied at once: arguments, tokens, targets.
+  static constexpr size_t argumentBytes = 64;
+  size_t idBytes() const { return (sizes.ids + 63) / 64 * 64; }
+
+  // Of the device; the last two only where it has memory of its own.
   void *state = nullptr, *scratch = nullptr;
-  void *written = nullptr, *tokens = nullptr, *targets = nullptr, *arguments = nullptr;
-  Block mirror, outcome; // of the host
-  bool isLent = false;   // the host may have changed the mirror
+  void *written = nullptr, *inputs = nullptr;
+  Block mirror, outcome, prepared; // of the host
+  std::vector<Range> lent;         // the host may have changed the mirror here
 };
 
 } // namespace lnx

@@ -27,6 +27,7 @@ public:
   virtual bool sharesMemory() const = 0;
   // Zeroed memory of the device, which keeps it to its end; 64-byte aligned.
   virtual Result<void *> reserve(size_t bytes, const char *purpose) = 0;
+  // `from` may change once it returns; calls of run that follow see what it was.
   virtual std::optional<Error> upload(void *to, const void *from, size_t bytes) = 0;
   virtual std::optional<Error> download(void *to, const void *from, size_t bytes) = 0;
   // Runs an entry to its end.

@@ -1,5 +1,6 @@
 // The CUDA device against the look-alikes of driver and cuBLASLt: products in the program's words.
 // Sums of exact products in f32 are off by k times 2^-24 of the sum of sizes; bf16 results by 2^-8.
+#include "Emulated.h"
 #include "Fill.h"
 #include "device/cuda/Cuda.h"
 
@@ -50,11 +51,13 @@ protected:
     work = std::move(body);
     lnx_call call{};
     call.runtime = &cuda->calls();
+    call.time = ++times; // each is a call of its own
     return cuda->run(runWork, call);
   }
 
   lnx_program program{};
   std::unique_ptr<Cuda> cuda;
+  int64_t times = 0;
 };
 
 Matrix CudaProducts::matrix(int64_t rows, int64_t columns, int64_t ld, int64_t type,
@@ -198,4 +201,86 @@ TEST_F(CudaProducts, RefusesWhatIsNotOffered) {
       "cuda: cuBLASLt cannot compute a product of bf16 to f32 with gelu, 16 x 16 x 16 (m x n x k), "
       "B transposed: CUBLAS_STATUS_NOT_SUPPORTED"))
       << error->message;
+}
+
+// A product is timed once; what was fastest is kept, can be read out, and decides the bits.
+TEST_F(CudaProducts, AreTimedOnce) {
+  const int64_t m = 8, n = 8, k = 400;
+  Matrix a = matrix(m, k, k, LNX_TYPE_F32, 1), b = matrix(k, n, n, LNX_TYPE_F32, 2);
+  Matrix c = matrix(m, n, n, LNX_TYPE_F32, 3);
+  auto multiply = [&](bool accumulate) {
+    std::optional<Error> error = run([&](const lnx_call &call) {
+      call.runtime->matmul(call.runtime->context, 0, 0, m, n, k, LNX_TYPE_F32, a.device, k,
+                           b.device, n, accumulate, LNX_TYPE_F32, c.device, n, LNX_EPILOGUE_NONE,
+                           nullptr, nullptr, 0);
+    });
+    EXPECT_FALSE(error) << error->message;
+    fetch(c);
+    return c.values;
+  };
+  setFastestSplits(4);
+  const uint64_t before = emulatedCalls("cublasLtMatmul");
+  const std::vector<double> first = multiply(false);
+  EXPECT_EQ(emulatedCalls("cublasLtMatmul") - before, 3 * 2 + 1u); // loaded, timed; then the call
+  EXPECT_EQ(multiply(false), first);
+  EXPECT_EQ(emulatedCalls("cublasLtMatmul") - before, 3 * 2 + 2u);
+  const std::vector<Choice> chosen = cuda->products().choices();
+  ASSERT_EQ(chosen.size(), 1u);
+  EXPECT_EQ(chosen[0].algorithm[1], 4u);
+
+  // Timing leaves alone what the product adds to.
+  setFastestSplits(2);
+  const uint64_t reserved = emulatedCalls("cuMemAlloc");
+  const std::vector<double> twice = multiply(true);
+  EXPECT_EQ(emulatedCalls("cuMemAlloc") - reserved, 1u);
+  for (size_t i = 0; i < twice.size(); ++i)
+    EXPECT_NEAR(twice[i], 2 * first[i], 1e-4);
+
+  // A session that recalls it gives the same bits and times nothing, whatever is fastest now.
+  setFastestSplits(1);
+  cuda = std::move(*Cuda::create(program));
+  a = matrix(m, k, k, LNX_TYPE_F32, 1), b = matrix(k, n, n, LNX_TYPE_F32, 2);
+  c = matrix(m, n, n, LNX_TYPE_F32, 3);
+  cuda->products().recall(chosen);
+  const uint64_t again = emulatedCalls("cublasLtMatmul");
+  EXPECT_EQ(multiply(false), first);
+  EXPECT_EQ(emulatedCalls("cublasLtMatmul") - again, 1u);
+  cuda = std::move(*Cuda::create(program));
+  a = matrix(m, k, k, LNX_TYPE_F32, 1), b = matrix(k, n, n, LNX_TYPE_F32, 2);
+  c = matrix(m, n, n, LNX_TYPE_F32, 3);
+  EXPECT_NE(multiply(false), first);
+}
+
+// A call runs by itself, is recorded, and is launched from then on; a call of another shape is
+// another.
+TEST_F(CudaProducts, CallsBecomeGraphs) {
+  Matrix a = matrix(16, 16, 16, LNX_TYPE_F32, 1), c = matrix(16, 16, 16, LNX_TYPE_F32, 2);
+  work = [&](const lnx_call &call) {
+    ++times;
+    for (int i = 0; i < 3; ++i)
+      call.runtime->gemm(call.runtime->context, 0, 0, call.time, 16, 16,
+                         static_cast<float *>(a.device), 16, static_cast<float *>(a.device), 16, 1,
+                         static_cast<float *>(c.device), 16);
+  };
+  lnx_call call{};
+  call.runtime = &cuda->calls();
+  call.time = 16;
+  Matrix wanted = c;
+  for (int round = 1; round <= 5; ++round) {
+    const uint64_t launched = emulatedCalls("cuGraphLaunch"),
+                   products = emulatedCalls("cublasLtMatmul");
+    EXPECT_FALSE(cuda->run(runWork, call));
+    fetch(c);
+    for (int64_t i = 0; i < 16; ++i)
+      for (int64_t j = 0; j < 16; ++j)
+        for (int64_t l = 0; l < 16; ++l)
+          wanted.at(i, j) += 3 * a.at(i, l) * a.at(l, j);
+    EXPECT_EQ(emulatedCalls("cuGraphLaunch") - launched, round > 1 ? 1u : 0u);
+    EXPECT_EQ(emulatedCalls("cublasLtMatmul") - products, round == 1 ? 9u : round == 2 ? 3u : 0u);
+    EXPECT_EQ(times, std::min(round, 2));
+    near(c, wanted, "C");
+  }
+  call.time = 8;
+  EXPECT_FALSE(cuda->run(runWork, call));
+  EXPECT_EQ(times, 3);
 }

@@ -21,13 +21,14 @@ namespace lnx {
 
 class StreamMonitor {
 public:
-  /// Of the specification that the session's program carries; the session outlives it. The error
-  /// says why this model has no bound.
+  /// Of the specification that the session's program carries; the session outlives it and stays
+  /// where it is. The error says why this model has no bound.
   static Result<StreamMonitor> create(Session &session);
 
   /// Upper bounds of mean |x| in the order of Session::hiddenStatistics, for the parameters of this
   /// moment, so between `gradient` and `update`; infinity where none is known. Promises of the
-  /// model are not used: every number is measured (S47, S59..S66).
+  /// model are not used: every number is measured (S47, S59..S66). Of a GPU only the parameters
+  /// that are measured are copied.
   std::vector<double> bounds() const;
   /// Laws that the bounds may rest on; they are trusted.
   const std::vector<std::string> &laws() const;

@@ -5,21 +5,15 @@
 
 #include "lnx/abi.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
+#include <cassert>
+#include <limits>
 
 using namespace lnx;
 using namespace lnx::cuda;
 
 namespace {
 
-// cublasLt.h: the values used here.
-constexpr int compute32F = 68, real32F = 0, real16BF = 14;
-constexpr int attributeTransA = 3, attributeTransB = 4, attributeEpilogue = 7, attributeBias = 8,
-              attributeAux = 11, attributeAuxLd = 12;
-constexpr int preferenceMaxWorkspace = 1, preferenceAlignmentA = 5, preferenceAlignmentB = 6,
-              preferenceAlignmentC = 7, preferenceAlignmentD = 8;
 constexpr int32_t plain = 0, transposed = 1;
 
 /// An epilogue of abi.h in cuBLASLt's words and ours. The bias goes along the rows of D, which are
@@ -44,26 +38,20 @@ constexpr std::array<Epilogue, LNX_EPILOGUE_COUNT> epilogues = {{
 static_assert(LNX_EPILOGUE_BIAS_GELU_AUX == 5 && LNX_EPILOGUE_SUM_A == 8 && LNX_EPILOGUE_SUM_B == 9,
               "the table is in the order of abi.h");
 
-struct Algorithm {
-  std::array<uint64_t, 8> data;
-};
-struct Heuristic {
-  Algorithm algorithm;
-  size_t workspace;
-  int state;
-  float waves;
-  std::array<int, 4> reserved;
-};
+const Epilogue &epilogueOf(const Product &product) {
+  assert(product.epilogue >= 0 && product.epilogue < LNX_EPILOGUE_COUNT && "not of abi.h");
+  return epilogues[static_cast<size_t>(product.epilogue)];
+}
 
 int typeOf(int64_t type) { return type == LNX_TYPE_BF16 ? real16BF : real32F; }
 
 /// "bf16 to f32 with a bias, 32 x 64 x 128 (m x n x k), A transposed".
 std::string describeInWords(const Product &p) {
   auto type = [](int64_t type) { return type == LNX_TYPE_BF16 ? "bf16" : "f32"; };
-  return std::string(type(p.type)) + " to " + type(p.typeC) + " with " +
-         epilogues[static_cast<size_t>(p.epilogue)].name + ", " + std::to_string(p.m) + " x " +
-         std::to_string(p.n) + " x " + std::to_string(p.k) + " (m x n x k)" +
-         (p.transposeA ? ", A transposed" : "") + (p.transposeB ? ", B transposed" : "");
+  return std::string(type(p.type)) + " to " + type(p.typeC) + " with " + epilogueOf(p).name + ", " +
+         std::to_string(p.m) + " x " + std::to_string(p.n) + " x " + std::to_string(p.k) +
+         " (m x n x k)" + (p.transposeA ? ", A transposed" : "") +
+         (p.transposeB ? ", B transposed" : "");
 }
 
 /// The largest power of two up to 256 that divides an address.
@@ -71,36 +59,55 @@ uint32_t alignmentOf(CUdeviceptr address) {
   return static_cast<uint32_t>(std::min<uint64_t>(address & -address, 256));
 }
 
-} // namespace
+/// Times work of a stream, and keeps memory for as long as it does.
+class Stopwatch {
+public:
+  Stopwatch(const Driver &driver, CUstream stream) : driver(driver), stream(stream) {
+    for (CUevent *event : {&first, &last})
+      if (driver.eventCreate(event, 0) != 0)
+        *event = nullptr;
+  }
+  ~Stopwatch() {
+    for (CUevent event : {first, last})
+      if (event)
+        driver.eventDestroy(event);
+    if (memory)
+      driver.memFree(memory);
+  }
+  Stopwatch(const Stopwatch &) = delete;
+  Stopwatch &operator=(const Stopwatch &) = delete;
 
-struct Blas::Library {
-  int (*create)(void **handle);
-  int (*destroy)(void *handle);
-  size_t (*getVersion)();
-  const char *(*getStatusString)(int status);
-  int (*matmul)(void *handle, void *description, const void *alpha, const void *a, void *aLayout,
-                const void *b, void *bLayout, const void *beta, const void *c, void *cLayout,
-                void *d, void *dLayout, const Algorithm *algorithm, void *workspace,
-                size_t workspaceBytes, CUstream stream);
-  int (*matmulDescCreate)(void **description, int compute, int scale);
-  int (*matmulDescDestroy)(void *description);
-  int (*matmulDescSetAttribute)(void *description, int attribute, const void *value, size_t bytes);
-  int (*matrixLayoutCreate)(void **layout, int type, uint64_t rows, uint64_t columns, int64_t ld);
-  int (*matrixLayoutDestroy)(void *layout);
-  int (*matmulPreferenceCreate)(void **preference);
-  int (*matmulPreferenceDestroy)(void *preference);
-  int (*matmulPreferenceSetAttribute)(void *preference, int attribute, const void *value,
-                                      size_t bytes);
-  int (*matmulAlgoGetHeuristic)(void *handle, void *description, void *a, void *b, void *c, void *d,
-                                void *preference, int wanted, Heuristic *results, int *found);
+  /// 0 where the device has no room.
+  CUdeviceptr reserve(int64_t bytes) {
+    if (driver.memAlloc(&memory, static_cast<size_t>(bytes)) != 0)
+      memory = 0;
+    return memory;
+  }
+  bool begin() const { return first && driver.eventRecord(first, stream) == 0; }
+  /// Milliseconds since begin.
+  std::optional<float> end() const {
+    float time = 0;
+    if (!last || driver.eventRecord(last, stream) != 0 || driver.eventSynchronize(last) != 0 ||
+        driver.eventElapsedTime(&time, first, last) != 0)
+      return std::nullopt;
+    return time;
+  }
+
+private:
+  const Driver &driver;
+  CUstream stream;
+  CUevent first = nullptr, last = nullptr;
+  CUdeviceptr memory = 0;
 };
 
+} // namespace
+
 struct Blas::Plan {
-  const Library &library;
+  const BlasLibrary &library;
   void *description = nullptr, *a = nullptr, *b = nullptr, *c = nullptr;
   Algorithm algorithm{};
 
-  explicit Plan(const Library &library) : library(library) {}
+  explicit Plan(const BlasLibrary &library) : library(library) {}
   ~Plan() {
     if (description)
       library.matmulDescDestroy(description);
@@ -111,78 +118,36 @@ struct Blas::Plan {
   template <typename T> int set(int attribute, T value) const {
     return library.matmulDescSetAttribute(description, attribute, &value, sizeof value);
   }
+  /// Layers share a plan but not their vectors.
+  int pointTo(const Epilogue &epilogue, const Operands &at) const {
+    const int status = epilogue.hasBias ? set(attributeBias, at.bias) : 0;
+    return status == 0 && epilogue.hasAux ? set(attributeAux, at.aux) : status;
+  }
 };
 
-Blas::Blas() = default;
+Blas::Blas(const Driver &driver, const BlasLibrary *library, CUdeviceptr workspace, CUstream stream)
+    : driver(driver), library(library), workspace(workspace), stream(stream) {}
+
 Blas::~Blas() {
   plans.clear();
   if (handle)
     library->destroy(handle);
 }
 
-std::optional<Error> Blas::check(int status, const std::string &what) const {
-  if (status == 0)
-    return std::nullopt;
-  const char *words = library->getStatusString(status);
-  return Error{"cuda: cuBLASLt cannot " + what + ": " +
-                   (words ? words : "status " + std::to_string(status)),
-               Exit::device};
-}
-
-Result<std::unique_ptr<Blas>> Blas::open() {
-  struct Opened {
-    Library library{};
-    std::optional<Error> error;
-  };
-  static const Opened opened = [] {
-    Opened result;
-    void *file = dlopen("libcublasLt.so.13", RTLD_NOW | RTLD_LOCAL);
-    if (!file)
-      file = dlopen("libcublasLt.so.12", RTLD_NOW | RTLD_LOCAL);
-    if (!file) {
-      const char *reason = dlerror();
-      result.error = Error{std::string("cuda: no cuBLASLt of CUDA 13 or 12: ") +
-                               (reason ? reason : "no reason given"),
-                           Exit::device};
-      return result;
-    }
-    auto find = [&](auto &function, const char *name) {
-      void *symbol = dlsym(file, name);
-      if (!symbol && !result.error)
-        result.error =
-            Error{std::string("cuda: this cuBLASLt has no '") + name + "': install another",
-                  Exit::device};
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(symbol);
-    };
-    Library &l = result.library;
-    find(l.create, "cublasLtCreate");
-    find(l.destroy, "cublasLtDestroy");
-    find(l.getVersion, "cublasLtGetVersion");
-    find(l.getStatusString, "cublasLtGetStatusString");
-    find(l.matmul, "cublasLtMatmul");
-    find(l.matmulDescCreate, "cublasLtMatmulDescCreate");
-    find(l.matmulDescDestroy, "cublasLtMatmulDescDestroy");
-    find(l.matmulDescSetAttribute, "cublasLtMatmulDescSetAttribute");
-    find(l.matrixLayoutCreate, "cublasLtMatrixLayoutCreate");
-    find(l.matrixLayoutDestroy, "cublasLtMatrixLayoutDestroy");
-    find(l.matmulPreferenceCreate, "cublasLtMatmulPreferenceCreate");
-    find(l.matmulPreferenceDestroy, "cublasLtMatmulPreferenceDestroy");
-    find(l.matmulPreferenceSetAttribute, "cublasLtMatmulPreferenceSetAttribute");
-    find(l.matmulAlgoGetHeuristic, "cublasLtMatmulAlgoGetHeuristic");
-    return result;
-  }();
-  if (opened.error)
-    return *opened.error;
-  std::unique_ptr<Blas> blas(new Blas);
-  blas->library = &opened.library;
-  if (auto error = blas->check(opened.library.create(&blas->handle), "start"))
+Result<std::unique_ptr<Blas>> Blas::open(const Driver &driver, CUdeviceptr workspace,
+                                         CUstream stream) {
+  Result<const BlasLibrary *> library = BlasLibrary::open();
+  if (!library)
+    return library.error();
+  std::unique_ptr<Blas> blas(new Blas(driver, *library, workspace, stream));
+  if (auto error = (*library)->check((*library)->create(&blas->handle), "start"))
     return *error;
   return blas;
 }
 
 std::optional<Error> Blas::describe(Plan &plan, const Product &p) const {
-  const Library &l = *library;
-  const Epilogue &epilogue = epilogues[static_cast<size_t>(p.epilogue)];
+  const BlasLibrary &l = *library;
+  const Epilogue &epilogue = epilogueOf(p);
   auto layout = [&](void *&made, int64_t type, bool isTransposed, int64_t rows, int64_t columns,
                     int64_t ld) {
     if (isTransposed)
@@ -205,67 +170,117 @@ std::optional<Error> Blas::describe(Plan &plan, const Product &p) const {
     status = layout(plan.b, p.type, p.transposeB, p.k, p.n, p.ldb);
   if (status == 0)
     status = layout(plan.c, p.typeC, false, p.m, p.n, p.ldc);
-  return check(status, "describe a product of " + describeInWords(p));
+  return l.check(status, "describe a product of " + describeInWords(p));
 }
 
-std::optional<Error> Blas::choose(Plan &plan, const Key &key) const {
-  const Library &l = *library;
-  const auto &[product, alignments] = key;
+Result<std::vector<Heuristic>> Blas::candidates(const Plan &plan, const Product &product) const {
+  constexpr int wanted = 8;
+  const BlasLibrary &l = *library;
   void *preference = nullptr;
   int status = l.matmulPreferenceCreate(&preference);
   auto prefer = [&](int attribute, auto value) {
     if (status == 0)
       status = l.matmulPreferenceSetAttribute(preference, attribute, &value, sizeof value);
   };
+  const auto [a, b, c] = product.alignment;
   prefer(preferenceMaxWorkspace, uint64_t{workspaceBytes});
-  prefer(preferenceAlignmentA, alignments[1]);
-  prefer(preferenceAlignmentB, alignments[0]);
-  prefer(preferenceAlignmentC, alignments[2]);
-  prefer(preferenceAlignmentD, alignments[2]);
-  Heuristic best{};
+  prefer(preferenceAlignmentA, b);
+  prefer(preferenceAlignmentB, a);
+  prefer(preferenceAlignmentC, c);
+  prefer(preferenceAlignmentD, c);
+  std::vector<Heuristic> results(wanted);
   int found = 0;
   if (status == 0)
     status = l.matmulAlgoGetHeuristic(handle, plan.description, plan.b, plan.a, plan.c, plan.c,
-                                      preference, 1, &best, &found);
+                                      preference, wanted, results.data(), &found);
   if (preference)
     l.matmulPreferenceDestroy(preference);
-  if (auto error = check(status, "compute a product of " + describeInWords(product)))
-    return error;
-  if (found == 0)
+  if (auto error = l.check(status, "compute a product of " + describeInWords(product)))
+    return *error;
+  results.resize(static_cast<size_t>(found));
+  std::erase_if(results, [](const Heuristic &result) { return result.state != 0; });
+  if (results.empty())
     return Error{"cuda: cuBLASLt has no algorithm for a product of " + describeInWords(product),
                  Exit::device};
-  plan.algorithm = best.algorithm;
-  return std::nullopt;
+  return results;
 }
 
-Result<const Blas::Plan *> Blas::plan(const Key &key) {
-  if (auto known = plans.find(key); known != plans.end())
+int Blas::start(const Plan &plan, const Algorithm &algorithm, const Product &product,
+                const Operands &at, CUdeviceptr result) const {
+  const float one = 1, keep = product.accumulate ? 1 : 0;
+  auto address = [](CUdeviceptr at) { return reinterpret_cast<void *>(at); };
+  return library->matmul(handle, plan.description, &one, address(at.b), plan.b, address(at.a),
+                         plan.a, &keep, address(at.c), plan.c, address(result), plan.c, &algorithm,
+                         address(workspace), workspaceBytes, stream);
+}
+
+std::optional<Error> Blas::choose(Plan &plan, const Product &product, const Operands &at) const {
+  Result<std::vector<Heuristic>> found = candidates(plan, product);
+  if (!found)
+    return found.error();
+  plan.algorithm = found->front().algorithm;
+  if (found->size() == 1)
+    return std::nullopt;
+  // What C holds must survive; without memory for another result the library's first choice is
+  // taken.
+  Stopwatch watch(driver, stream);
+  const int64_t floats = (product.m - 1) * product.ldc + product.n;
+  const CUdeviceptr result = product.accumulate ? watch.reserve(floats * 4) : at.c;
+  if (result == 0)
+    return std::nullopt;
+  float least = std::numeric_limits<float>::infinity();
+  for (const Heuristic &candidate : *found) {
+    // The first run of an algorithm may have to load its code.
+    std::optional<float> time;
+    if (start(plan, candidate.algorithm, product, at, result) == 0 && watch.begin() &&
+        start(plan, candidate.algorithm, product, at, result) == 0)
+      time = watch.end();
+    if (time && *time < least) {
+      least = *time;
+      plan.algorithm = candidate.algorithm;
+    }
+  }
+  return driver.check(driver.streamSynchronize(stream),
+                      ("time a product of " + describeInWords(product)).c_str());
+}
+
+Result<const Blas::Plan *> Blas::plan(const Product &product, const Operands &at) {
+  if (auto known = plans.find(product); known != plans.end())
     return known->second.get();
   auto made = std::make_unique<Plan>(*library);
-  if (auto error = describe(*made, key.first))
+  if (auto error = describe(*made, product))
     return *error;
-  if (auto error = choose(*made, key))
+  if (auto error = library->check(made->pointTo(epilogueOf(product), at), "place an epilogue"))
     return *error;
-  return (plans[key] = std::move(made)).get();
+  if (auto known = recalled.find(product); known != recalled.end())
+    made->algorithm = known->second;
+  else if (auto error = choose(*made, product, at))
+    return *error;
+  return (plans[product] = std::move(made)).get();
 }
 
-std::optional<Error> Blas::run(const Product &product, const Operands &at, CUdeviceptr workspace,
-                               CUstream stream) {
-  Result<const Plan *> planned =
-      plan({product, {alignmentOf(at.a), alignmentOf(at.b), alignmentOf(at.c)}});
+std::optional<Error> Blas::run(Product product, const Operands &at) {
+  product.alignment = {alignmentOf(at.a), alignmentOf(at.b), alignmentOf(at.c)};
+  Result<const Plan *> planned = plan(product, at);
   if (!planned)
     return planned.error();
   const Plan &p = **planned;
-  const Epilogue &epilogue = epilogues[static_cast<size_t>(product.epilogue)];
-  // Layers share a plan but not their vectors.
-  int status = epilogue.hasBias ? p.set(attributeBias, at.bias) : 0;
-  if (status == 0 && epilogue.hasAux)
-    status = p.set(attributeAux, at.aux);
-  const float one = 1, keep = product.accumulate ? 1 : 0;
-  auto address = [](CUdeviceptr at) { return reinterpret_cast<void *>(at); };
+  int status = p.pointTo(epilogueOf(product), at);
   if (status == 0)
-    status = library->matmul(handle, p.description, &one, address(at.b), p.b, address(at.a), p.a,
-                             &keep, address(at.c), p.c, address(at.c), p.c, &p.algorithm,
-                             address(workspace), workspaceBytes, stream);
-  return check(status, "start a product of " + describeInWords(product));
+    status = start(p, p.algorithm, product, at, at.c);
+  if (status == 0)
+    return std::nullopt;
+  return library->check(status, "start a product of " + describeInWords(product));
+}
+
+std::vector<Choice> Blas::choices() const {
+  std::vector<Choice> chosen;
+  for (const auto &[product, plan] : plans)
+    chosen.push_back({product, plan->algorithm});
+  return chosen;
+}
+
+void Blas::recall(std::span<const Choice> choices) {
+  for (const Choice &choice : choices)
+    recalled[choice.product] = choice.algorithm;
 }

@@ -1,14 +1,17 @@
-// Blas: matrix products by cuBLASLt, opened when a session asks for it.
-// Plans are made once for each product and kept: a step makes none. Relied on by Cuda.
+// Blas: matrix products by cuBLASLt.
+// Descriptors are made and algorithms chosen once for each product and kept: a step does neither.
+// Relied on by Cuda.
 #ifndef LNX_RUNTIME_DEVICE_CUDA_BLAS_H
 #define LNX_RUNTIME_DEVICE_CUDA_BLAS_H
 
-#include "device/cuda/Driver.h"
+#include "device/cuda/BlasLibrary.h"
 
-#include <array>
 #include <compare>
 #include <map>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace lnx::cuda {
 
@@ -21,6 +24,8 @@ struct Product {
   bool accumulate;
   int64_t typeC, ldc;
   int64_t epilogue, ldAux;
+  /// What a, b and c are aligned to, in bytes: algorithms count on it.
+  std::array<uint32_t, 3> alignment{};
 
   auto operator<=>(const Product &) const = default;
 };
@@ -29,33 +34,51 @@ struct Operands {
   CUdeviceptr a, b, c, bias, aux;
 };
 
+/// The algorithm that was fastest for a product.
+struct Choice {
+  Product product;
+  Algorithm algorithm;
+};
+
 class Blas {
 public:
   /// Bytes of device memory that products may use while they run (32 MiB or more on Hopper).
   static constexpr size_t workspaceBytes = size_t{32} << 20;
 
-  /// cuBLASLt 12 or 13, or why there is none.
-  static Result<std::unique_ptr<Blas>> open();
+  /// cuBLASLt 12 or 13, or why there is none. Products run in `stream` and use `workspace`.
+  static Result<std::unique_ptr<Blas>> open(const Driver &driver, CUdeviceptr workspace,
+                                            CUstream stream);
   ~Blas();
 
-  std::optional<Error> run(const Product &product, const Operands &at, CUdeviceptr workspace,
-                           CUstream stream);
+  /// Adds the product to the stream. The first time the candidates of the library are timed on
+  /// these operands, which waits for the device, unless recall named the product.
+  std::optional<Error> run(Product product, const Operands &at);
+
+  /// What was chosen so far. It decides the last bits of products, and means something to the same
+  /// GPU and version of the library only.
+  std::vector<Choice> choices() const;
+  /// Takes up choices for products that have not run yet.
+  void recall(std::span<const Choice> choices);
+  size_t version() const { return library->getVersion(); }
 
 private:
-  struct Library;
   struct Plan;
-  /// Algorithms depend on what a, b and c are aligned to, in bytes.
-  using Key = std::pair<Product, std::array<uint32_t, 3>>;
-
-  Blas();
-  std::optional<Error> check(int status, const std::string &what) const;
-  Result<const Plan *> plan(const Key &key);
+  Blas(const Driver &driver, const BlasLibrary *library, CUdeviceptr workspace, CUstream stream);
+  Result<const Plan *> plan(const Product &product, const Operands &at);
   std::optional<Error> describe(Plan &plan, const Product &product) const;
-  std::optional<Error> choose(Plan &plan, const Key &key) const;
+  Result<std::vector<Heuristic>> candidates(const Plan &plan, const Product &product) const;
+  std::optional<Error> choose(Plan &plan, const Product &product, const Operands &at) const;
+  /// Starts the product with one algorithm; `result` takes the place of C, which stays as it is.
+  int start(const Plan &plan, const Algorithm &algorithm, const Product &product,
+            const Operands &at, CUdeviceptr result) const;
 
-  const Library *library = nullptr;
+  const Driver &driver;
+  const BlasLibrary *library;
+  CUdeviceptr workspace;
+  CUstream stream;
   void *handle = nullptr;
-  std::map<Key, std::unique_ptr<Plan>> plans;
+  std::map<Product, std::unique_ptr<Plan>> plans;
+  std::map<Product, Algorithm> recalled;
 };
 
 } // namespace lnx::cuda

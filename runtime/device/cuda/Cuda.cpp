@@ -50,14 +50,14 @@ std::optional<Error> Cuda::start() {
   constexpr unsigned nonBlocking = 1;
   if (auto error = driver.check(driver.streamCreate(&stream, nonBlocking), "make a stream"))
     return error;
-  Result<std::unique_ptr<Blas>> opened = Blas::open();
+  Result<void *> workspace = reserve(Blas::workspaceBytes, "the matrix products");
+  if (!workspace)
+    return workspace.error();
+  Result<std::unique_ptr<Blas>> opened = Blas::open(driver, addressOf(*workspace), stream);
   if (!opened)
     return opened.error();
   blas = std::move(*opened);
-  Result<void *> area = reserve(Blas::workspaceBytes, "the matrix products");
-  if (!area)
-    return area.error();
-  workspace = reinterpret_cast<CUdeviceptr>(*area);
+  graphs = std::make_unique<Graphs>(driver);
   table.context = this;
   table.launch = [](void *context, int64_t kernel, const uint64_t *slots, int64_t count,
                     int64_t blocks) { self(context).launch(kernel, slots, count, blocks); };
@@ -113,6 +113,7 @@ Cuda::~Cuda() {
   driver.ctxSetCurrent(context);
   if (stream)
     driver.streamSynchronize(stream);
+  graphs.reset();
   blas.reset();
   for (CUdeviceptr address : reserved)
     driver.memFree(address);
@@ -148,20 +149,17 @@ std::optional<Error> Cuda::upload(void *to, const void *from, size_t bytes) {
   driver.ctxSetCurrent(context);
   if (bytes == 0)
     return std::nullopt;
-  if (auto error = driver.check(
-          driver.memcpyHtoDAsync(reinterpret_cast<CUdeviceptr>(to), from, bytes, stream),
-          "copy to the GPU"))
-    return error;
-  return driver.check(driver.streamSynchronize(stream), "copy to the GPU");
+  // The driver takes pageable memory before it returns, and the stream keeps the order.
+  return driver.check(driver.memcpyHtoDAsync(addressOf(to), from, bytes, stream),
+                      "copy to the GPU");
 }
 
 std::optional<Error> Cuda::download(void *to, const void *from, size_t bytes) {
   driver.ctxSetCurrent(context);
   if (bytes == 0)
     return std::nullopt;
-  if (auto error = driver.check(
-          driver.memcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), bytes, stream),
-          "copy from the GPU"))
+  if (auto error = driver.check(driver.memcpyDtoHAsync(to, addressOf(from), bytes, stream),
+                                "copy from the GPU"))
     return error;
   return driver.check(driver.streamSynchronize(stream), "copy from the GPU");
 }
@@ -193,12 +191,17 @@ void Cuda::launch(int64_t number, const uint64_t *slots, int64_t count, int64_t 
 
 void Cuda::multiply(const Product &product, const Operands &at) {
   if (!failed)
-    note(blas->run(product, at, workspace, stream));
+    note(blas->run(product, at));
 }
 
 std::optional<Error> Cuda::run(lnx_entry entry, const lnx_call &call) {
   driver.ctxSetCurrent(context);
-  entry(&call);
+  if (failed)
+    return failed;
+  note(graphs->run(entry, call, stream, [&] {
+    entry(&call);
+    return failed;
+  }));
   if (failed)
     return failed;
   return driver.check(driver.streamSynchronize(stream), "run the program");

@@ -5,6 +5,7 @@
 
 #include "device/Device.h"
 #include "device/cuda/Blas.h"
+#include "device/cuda/Graphs.h"
 
 #include <vector>
 
@@ -26,6 +27,9 @@ public:
 
   /// "NVIDIA H100 80GB HBM3".
   const std::string &name() const { return deviceName; }
+  /// The products' algorithms, to be kept with what was computed by them: choices() for name()
+  /// and version() can be recalled by a later session.
+  Blas &products() { return *blas; }
 
 private:
   explicit Cuda(const Driver &driver) : driver(driver) {}
@@ -48,8 +52,8 @@ private:
   };
   std::vector<Kernel> kernels;
   std::vector<CUdeviceptr> reserved;
-  CUdeviceptr workspace = 0;
   std::unique_ptr<Blas> blas;
+  std::unique_ptr<Graphs> graphs;
   std::optional<Error> failed; ///< the first call of an entry that did not work
   lnx_runtime table{};
 };

@@ -57,6 +57,11 @@ Opened open() {
   find(d.streamCreate, "cuStreamCreate");
   find(d.streamDestroy, "cuStreamDestroy_v2");
   find(d.streamSynchronize, "cuStreamSynchronize");
+  find(d.eventCreate, "cuEventCreate");
+  find(d.eventDestroy, "cuEventDestroy_v2");
+  find(d.eventRecord, "cuEventRecord");
+  find(d.eventSynchronize, "cuEventSynchronize");
+  find(d.eventElapsedTime, "cuEventElapsedTime");
   find(d.streamBeginCapture, "cuStreamBeginCapture_v2");
   find(d.streamEndCapture, "cuStreamEndCapture");
   find(d.graphInstantiate, "cuGraphInstantiateWithFlags");

@@ -18,6 +18,7 @@ using CUcontext = struct Context *;
 using CUmodule = struct Module *;
 using CUfunction = struct Function *;
 using CUstream = struct Stream *;
+using CUevent = struct Event *;
 using CUgraph = struct Graph *;
 using CUgraphExec = struct GraphExec *;
 
@@ -48,6 +49,11 @@ struct Driver {
   CUresult (*streamCreate)(CUstream *stream, unsigned flags);
   CUresult (*streamDestroy)(CUstream stream);
   CUresult (*streamSynchronize)(CUstream stream);
+  CUresult (*eventCreate)(CUevent *event, unsigned flags);
+  CUresult (*eventDestroy)(CUevent event);
+  CUresult (*eventRecord)(CUevent event, CUstream stream);
+  CUresult (*eventSynchronize)(CUevent event);
+  CUresult (*eventElapsedTime)(float *milliseconds, CUevent start, CUevent end);
   CUresult (*streamBeginCapture)(CUstream stream, int mode);
   CUresult (*streamEndCapture)(CUstream stream, CUgraph *graph);
   CUresult (*graphInstantiate)(CUgraphExec *executable, CUgraph graph, unsigned long long flags);

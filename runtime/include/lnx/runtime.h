@@ -154,10 +154,15 @@ public:
   Result<std::vector<int32_t>> sample(std::span<const int32_t> prompt, int64_t count,
                                       const SampleOptions &options = {});
 
-  // Each parameter of each layer; the views stay valid as long as the session.
+  // Each parameter of each layer; the views stay valid as long as the session. On a GPU they are
+  // copies, of this moment, and what is written there counts if it is written before the next call.
   std::vector<ParameterView> parameters();
-  // The one called "7.attn.q.W". Errors: no parameter has this name.
+  // The one called "7.attn.q.W"; of a GPU only this one is copied. Errors: no parameter has this
+  // name.
   Result<ParameterView> parameter(std::string_view name);
+  // The values of layer `layer`, from 0, of a parameter of program(), to be read before the next
+  // call; of a GPU only these are copied. Errors: the device's.
+  Result<std::span<const float>> read(const lnx_parameter &parameter, int64_t layer);
   // Updates made so far; setSteps goes on from another count, for the bias correction of Adam.
   int64_t steps() const;
   void setSteps(int64_t steps);
@@ -180,7 +185,10 @@ public:
 private:
   struct State;
   explicit Session(std::unique_ptr<State> state);
-  int64_t reach() const; // `time` of the options
+  int64_t reach() const;                    // `time` of the options
+  std::vector<ParameterView> views() const; // of parameters(), as they were copied last
+  std::optional<Error> fetchValues() const; // values and moments for views()
+  void lendEverything();                    // every number of views() will be written
   std::unique_ptr<State> state;
 };
 

@@ -53,10 +53,16 @@ uint64_t workspaceOf(const Matmul &x, unsigned splits) {
   return splits == 1 ? 0 : x.m() * x.n() * 4 * splits;
 }
 
+// One algorithm takes half the time of the others, so that a choice by time has one answer.
+uint64_t timeOf(const Matmul &x) {
+  return x.m() * x.n() * x.k() * (x.splits == driver().fastestSplits ? 1 : 2);
+}
+
 cublasStatus_t enqueue(const Matmul &x, CUstream stream) {
   driver().streams.add(stream, [x] {
     if (driver().sticky != CUDA_SUCCESS)
       return;
+    driver().streams.clock += timeOf(x);
     if (std::string bad = run(x, driver().memory); !bad.empty())
       driver().fail(CUDA_ERROR_LAUNCH_FAILED, bad);
   });
@@ -104,6 +110,8 @@ EMULATED cublasStatus_t cublasLtDestroy(cublasLtHandle_t) { return CUBLAS_STATUS
 
 EMULATED cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *out, int compute,
                                                  int scale) {
+  std::lock_guard lock(driver().mutex);
+  driver().calls["cublasLtMatmulDescCreate"] += 1;
   *out = new MatmulDescription;
   (*out)->computeType = compute;
   (*out)->scaleType = scale;
@@ -146,6 +154,8 @@ EMULATED cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t q, i
 
 EMULATED cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *out, int type,
                                                    uint64_t rows, uint64_t columns, int64_t ld) {
+  std::lock_guard lock(driver().mutex);
+  driver().calls["cublasLtMatrixLayoutCreate"] += 1;
   *out = new MatrixLayout{type, 0, rows, columns, ld, 1, 0};
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -204,6 +214,7 @@ EMULATED cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     cublasLtMatmulPreference_t preference, int requested, cublasLtMatmulHeuristicResult_t *results,
     int *found) {
   std::lock_guard lock(driver().mutex);
+  driver().calls["cublasLtMatmulAlgoGetHeuristic"] += 1;
   *found = 0;
   if (!handle)
     return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -233,6 +244,7 @@ EMULATED cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDe
                                        cublasLtMatrixLayout_t d, const cublasLtMatmulAlgo_t *algo,
                                        void *workspace, size_t workspaceBytes, CUstream stream) {
   std::lock_guard lock(driver().mutex);
+  driver().calls["cublasLtMatmul"] += 1;
   if (!handle || driver().ready() != CUDA_SUCCESS)
     return driver().sticky ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_NOT_INITIALIZED;
   if (!driver().streams.exists(stream))

@@ -35,6 +35,7 @@ void issue(CUstream stream, Work work) {
 CUresult toDevice(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
   if (!covers(to, bytes))
     return outside(to, bytes);
+  driver().calls["bytes to device"] += bytes;
   bool takeNow = stream && !stream->capture && !driver().isPinned(from);
   auto copy = std::make_shared<std::vector<uint8_t>>();
   if (takeNow)
@@ -46,6 +47,7 @@ CUresult toDevice(CUdeviceptr to, const void *from, size_t bytes, CUstream strea
 CUresult toHost(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
   if (!covers(from, bytes))
     return outside(from, bytes);
+  driver().calls["bytes to host"] += bytes;
   issue(stream, [=] { driver().memory.read(from, to, bytes); });
   // Into pageable memory the call returns when the copy is done.
   if (stream && !stream->capture && !driver().isPinned(to))
@@ -81,6 +83,7 @@ CUresult readyAlone() {
 
 EMULATED CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
   std::lock_guard lock(driver().mutex);
+  driver().calls["cuMemAlloc"] += 1;
   if (CUresult r = driver().readyOutsideCapture())
     return r;
   if (bytes == 0)

@@ -239,6 +239,7 @@ EMULATED CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigne
                                  unsigned by, unsigned bz, unsigned shared, CUstream stream,
                                  void **parameters, void **extra) {
   std::lock_guard lock(driver().mutex);
+  driver().calls["cuLaunchKernel"] += 1;
   return launchFunction(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, parameters, extra);
 }
 

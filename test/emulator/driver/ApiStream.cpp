@@ -124,14 +124,14 @@ EMULATED CUresult cuEventQuery(CUevent event) {
   return driver().sticky ? driver().sticky : complete ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 
-// Time of the emulation: it says nothing about a device.
+// Of the streams' clock: it says nothing about a device.
 EMULATED CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
   std::lock_guard lock(driver().mutex);
   if (validEvent(start) || validEvent(end) || !start->time || !end->time)
     return CUDA_ERROR_INVALID_HANDLE;
   if (!driver().streams.complete(start) || !driver().streams.complete(end))
     return CUDA_ERROR_NOT_READY;
-  *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *start->time).count();
+  *milliseconds = static_cast<float>(*end->time - *start->time) * 1e-6f;
   return driver().sticky;
 }
 EMULATED CUresult cuEventElapsedTime_v2(float *milliseconds, CUevent start, CUevent end) {
@@ -163,6 +163,7 @@ EMULATED CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *st
 EMULATED CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph,
                                               unsigned long long) {
   std::lock_guard lock(driver().mutex);
+  driver().calls["cuGraphInstantiate"] += 1;
   if (!graph)
     return CUDA_ERROR_INVALID_VALUE;
   *exec = new CUgraphExec_st{graph->works};
@@ -171,6 +172,7 @@ EMULATED CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph,
 
 EMULATED CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
   std::lock_guard lock(driver().mutex);
+  driver().calls["cuGraphLaunch"] += 1;
   if (CUresult r = validStream(stream))
     return r;
   driver().streams.add(stream, [works = exec->works] {

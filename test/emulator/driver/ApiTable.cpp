@@ -91,6 +91,19 @@ EMULATED CUresult cuGetProcAddress_v2(const char *name, void **function, int, ui
   return *function ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }
 
+// How often an entry point was called so far, by its name without version, or how many bytes were
+// copied: "bytes to device", "bytes to host". Not CUDA's.
+EMULATED uint64_t lnxEmulatorCalls(const char *name) {
+  std::lock_guard lock(driver().mutex);
+  return driver().calls[name];
+}
+
+// From now on the algorithm that adds k in so many parts takes the least time. Not CUDA's.
+EMULATED void lnxEmulatorFastestSplits(uint64_t splits) {
+  std::lock_guard lock(driver().mutex);
+  driver().fastestSplits = splits;
+}
+
 // What a kernel has cost so far: the fields of emulator::Counters in their order. Not CUDA's.
 EMULATED int lnxEmulatorCounters(const char *kernel, uint64_t *out, size_t count) {
   std::lock_guard lock(driver().mutex);

@@ -74,6 +74,7 @@ void Driver::runKernel(const Kernel &kernel, std::array<uint32_t, 3> grid,
     return;
   Outcome outcome = launch(kernel, memory, grid, block, shared, parameters, options);
   counters[kernel.name] += outcome.counters;
+  streams.clock += outcome.counters.instructions;
   if (outcome.fault)
     fail(CUDA_ERROR_LAUNCH_FAILED, outcome.fault->text());
 }

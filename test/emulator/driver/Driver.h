@@ -48,6 +48,9 @@ public:
   std::map<CUmodule, std::unique_ptr<CUmod_st>> modules;
   std::map<CUevent, std::unique_ptr<CUevent_st>> events;
   std::map<std::string, Counters> counters; // by kernel
+  // How often the entry points that tests ask about were called, and bytes copied.
+  std::map<std::string, uint64_t> calls;
+  uint64_t fastestSplits = 1; // parts of k of the algorithm that takes the least time
 
   // The failure that every call returns from now on.
   CUresult sticky = CUDA_SUCCESS;

@@ -79,8 +79,8 @@ void Streams::record(CUevent event, CUstream stream) {
     event->captured = event->capture->works.size();
     return;
   }
-  event->time = std::make_shared<std::chrono::steady_clock::time_point>();
-  add(stream, [time = event->time] { *time = std::chrono::steady_clock::now(); });
+  event->time = std::make_shared<uint64_t>();
+  add(stream, [this, time = event->time] { *time = clock; });
   event->position = stream ? stream->issued : 0;
 }
 

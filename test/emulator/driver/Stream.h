@@ -5,7 +5,6 @@
 
 #include "emulator/driver/Cuda.h"
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -45,8 +44,8 @@ struct CUevent_st {
   uint64_t position = 0;     // works of the stream before it
   bool recorded = false;
   std::shared_ptr<emulator::Capture> capture;
-  size_t captured = 0; // works of the capture before it
-  std::shared_ptr<std::chrono::steady_clock::time_point> time;
+  size_t captured = 0;            // works of the capture before it
+  std::shared_ptr<uint64_t> time; // of the streams' clock, when it was reached
 };
 
 struct CUgraph_st {
@@ -81,6 +80,9 @@ public:
 
   CUresult beginCapture(CUstream stream, int mode);
   CUresult endCapture(CUstream stream, CUgraph *graph);
+  // Time of the device in nanoseconds, moved on by the work itself: the same in every run.
+  uint64_t clock = 0;
+
   // A call that a capture forbids: it spoils every capture whose mode is not relaxed.
   bool spoilCaptures();
 
