@@ -187,6 +187,39 @@ TEST_F(CudaProducts, AgreeWithDouble) {
 #undef LNX_PRODUCT
 }
 
+// The table says what the library has: the look-alike here, the real one where there is a GPU.
+TEST_F(CudaProducts, AreThoseOfTheTable) {
+  auto isListed = [](int64_t a, int64_t c, int64_t wanted, int64_t layout) {
+#define LNX_PRODUCT(type, typeC, epilogue, layouts)                                                \
+  if (type == a && typeC == c && epilogue == wanted)                                               \
+    return (layouts >> layout & 1) != 0;
+#include "lnx/matmul.def"
+#undef LNX_PRODUCT
+    return false;
+  };
+  for (int64_t type : {LNX_TYPE_F32, LNX_TYPE_BF16})
+    for (int64_t typeC : {LNX_TYPE_F32, LNX_TYPE_BF16})
+      for (int64_t epilogue = 0; epilogue < LNX_EPILOGUE_COUNT; ++epilogue)
+        for (int64_t layout = 0; layout < 4; ++layout)
+          EXPECT_EQ(cuda->products().offers({(layout & 1) != 0,
+                                             (layout & 2) != 0,
+                                             256,
+                                             256,
+                                             256,
+                                             type,
+                                             256,
+                                             256,
+                                             /*accumulate=*/false,
+                                             typeC,
+                                             256,
+                                             epilogue,
+                                             256,
+                                             {256, 256, 256}}),
+                    isListed(type, typeC, epilogue, layout))
+              << "type " << type << " to " << typeC << ", epilogue " << epilogue << ", layout "
+              << layout;
+}
+
 // What the table lacks is refused with the product's own words.
 TEST_F(CudaProducts, RefusesWhatIsNotOffered) {
   Matrix a = matrix(16, 16, 16, LNX_TYPE_BF16, 1), c = matrix(16, 16, 16, LNX_TYPE_F32, 2);

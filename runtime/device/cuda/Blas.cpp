@@ -273,6 +273,11 @@ std::optional<Error> Blas::run(Product product, const Operands &at) {
   return library->check(status, "start a product of " + describeInWords(product));
 }
 
+bool Blas::offers(const Product &product) const {
+  Plan plan(*library);
+  return !describe(plan, product) && candidates(plan, product);
+}
+
 std::vector<Choice> Blas::choices() const {
   std::vector<Choice> chosen;
   for (const auto &[product, plan] : plans)

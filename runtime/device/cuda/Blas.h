@@ -54,6 +54,9 @@ public:
   /// these operands, which waits for the device, unless recall named the product.
   std::optional<Error> run(Product product, const Operands &at);
 
+  /// Whether the library has an algorithm for a product whose operands are aligned as it says.
+  bool offers(const Product &product) const;
+
   /// What was chosen so far. It decides the last bits of products, and means something to the same
   /// GPU and version of the library only.
   std::vector<Choice> choices() const;
