@@ -92,11 +92,12 @@ static double reached(double initial, double lr, double steps, double decay, dou
 namespace {
 /// What is known of a parameter so far.
 struct Weights {
-  Series peak = infinity, spectral = infinity, frobenius = infinity, perhead = infinity;
+  Series peak = infinity, spectral = infinity, frobenius = infinity, perhead = infinity,
+         rowSum = infinity;
 
   bool isBounded(bool isMatrix) const {
     return peak.isFinite() || frobenius.isFinite() || (isMatrix && spectral.isFinite()) ||
-           perhead.isFinite();
+           perhead.isFinite() || rowSum.isFinite();
   }
 };
 } // namespace
@@ -134,6 +135,11 @@ static void promise(const Site &site, const Axiom &axiom, Weights &weights) {
     weights.perhead = least(weights.perhead, bound);
   else if (axiom.form == "max")
     weights.peak = least(weights.peak, bound);
+  else if (axiom.form == "abs_row_sum")
+    weights.rowSum = least(weights.rowSum, bound);
+  else if (axiom.form == "doubly_stochastic") // a mean of permutations
+    for (Series *one : {&weights.rowSum, &weights.spectral, &weights.peak})
+      *one = least(*one, 1.0);
 }
 
 /// Features of one head: what attention splits its queries into; 0 where there is no one size.
@@ -181,6 +187,7 @@ Derived parameterOf(const Site &site) {
         least(x.frobenius, Series(root(std::min(step.shape[0], step.shape[1]))) * weights.spectral);
   x.spectral = least(weights.spectral, x.frobenius);
   x.perhead = weights.perhead;
+  x.rowSum = weights.rowSum;
   x.head = headSize(site.document);
   Series mean = divUp(1, sqrtDown(static_cast<double>(step.count())));
   x.bounds[rms] = x.bounds[across] = {Size::constant(mean * x.frobenius)};

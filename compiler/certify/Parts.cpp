@@ -68,7 +68,7 @@ Derived functionOf(const Value &x, bool isHomogeneous) {
   result.skips = 0;
   result.skip = 0.0;
   result.norm = Value::Norm::none;
-  result.spectral = result.frobenius = result.perhead = infinity;
+  result.spectral = result.frobenius = result.perhead = result.rowSum = infinity;
   result.low = -infinity;
   for (auto &[key, degree] : result.degrees)
     if (!degree.isZero() && !(isHomogeneous && degree.isPure()))

@@ -25,6 +25,7 @@ struct Value {
   Size scores = Size::unknown();
   Series low = -infinity;                                               ///< smallest entry
   Series spectral = infinity, frobenius = infinity, perhead = infinity; ///< of a matrix
+  Series rowSum = infinity;     ///< largest sum of |entries| of its rows
   int64_t head = 0;             ///< features of one of the heads that `perhead` is about
   std::optional<Series> number; ///< known when compiling, exactly
 

@@ -130,6 +130,8 @@ public:
   /// The chain that the model returns; -1 without streams.
   int outputChain() const;
   int64_t layers() const;
+  /// The one value of the rows that a definition reads; null where there is none such.
+  Value inputOf(ApplyOp op) const;
   /// What is known about a value; null where the walk did not come to it.
   const Abstract *find(Value value) const {
     auto found = values.find(value);
@@ -151,7 +153,6 @@ private:
   bool applyPeak(double bound, Abstract &x) const;
   bool applyDegree(double degree, ApplyOp op, Abstract &x) const;
   bool applySlope(double bound, ApplyOp op, Abstract &x, Type type) const;
-  Value inputOf(ApplyOp op) const;
   void applyChange(LawOp law, double bound, ApplyOp op, Abstract &x);
   void applyStd(ApplyOp op, Value value);
   Abstract streamOf(Type type);

@@ -111,7 +111,8 @@ bool Claims::isFound(int64_t first) const {
     const ProgramStep &step = program.steps[place];
     if (program.normAt(place))
       return true;
-    bool isPassed = step.op == "mul" || step.op == "reshape" || step.op == "neg";
+    bool isPassed =
+        step.op == "mul" || step.op == "reshape" || step.op == "neg" || step.op == "law";
     for (int64_t of : step.op == "step" ? ArrayRef(step.of).drop_front() : ArrayRef(step.of))
       if ((isPassed || step.op == "step") && seen.insert(of).second)
         pending.push_back(of);
@@ -119,7 +120,7 @@ bool Claims::isFound(int64_t first) const {
   return false;
 }
 
-/// A norm, or a weighted sum of streams, that lnx-certify does not look for.
+/// A norm that lnx-certify does not look for.
 bool Claims::isSpelledOtherwise(int64_t place) const {
   const ProgramStep &step = program.steps[place];
   const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
@@ -131,15 +132,14 @@ bool Claims::isSpelledOtherwise(int64_t place) const {
   bool isGainedTwice = norm && llvm::count_if(norm->factors, [](Value factor) {
                                  return !getFeatures(factor.getType()).empty();
                                }) > 1;
-  return (isNorm && !isFound(place)) || isGainedTwice || matchMixing(step.value);
+  return (isNorm && !isFound(place)) || isGainedTwice;
 }
 
 std::string Claims::obstacleAt(int64_t place) const {
   const ProgramStep &step = program.steps[place];
   const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
   if (isSpelledOtherwise(place))
-    return "a norm or a sum of streams is spelled in a way that lnx-certify does not look for (S6, "
-           "S34)";
+    return "a norm is spelled in a way that lnx-certify does not look for (S6)";
   bool isFrame = step.op == "step" || step.op == "repeat" || step.op == "end";
   return x && !isFrame && !x->whole.isTop() && program.ruleOf(place).empty()
              ? "lnx-certify has no rule for '" + step.op + "'"
@@ -185,7 +185,8 @@ void Claims::writeValue(int64_t place, json::Object &claim) {
   put(claim, "rms", x->whole);
   put(claim, "across", x->across);
   put(claim, "peak", x->peak);
-  if (x->partSize > 0 && !x->part.isTop()) {
+  int64_t count = ShapedType::getNumElements(getFeatures(step.value.getType()));
+  if (x->partSize > 0 && count % x->partSize == 0 && !x->part.isTop()) {
     put(claim, "part", x->part);
     claim["block"] = x->partSize;
   }

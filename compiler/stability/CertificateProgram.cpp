@@ -2,6 +2,7 @@
 // the frame of the model is known here.
 #include "compiler/stability/CertificateProgram.h"
 #include "dialect/Idioms.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::lnx;
@@ -87,11 +88,9 @@ void Writer::writeBlock(Block &block) {
 }
 
 void Writer::write(Operation &op) {
-  if (isa<AssumeOp, CheckOp>(op))
+  if (isa<AssumeOp, CheckOp, LawOp>(op))
     return;
-  if (isa<LawOp>(op))
-    fail("it has a law, which is trusted and not derived (S7)");
-  else if (auto apply = dyn_cast<ApplyOp>(op))
+  if (auto apply = dyn_cast<ApplyOp>(op))
     writeApply(apply);
   else if (auto repeat = dyn_cast<RepeatOp>(op))
     writeRepeat(repeat);
@@ -112,11 +111,37 @@ void Writer::writeTable(TableOp op) {
   add("table", op.getResult(), {}, std::move(fields));
 }
 
+/// What a definition's author declares of its value (S7), as far as the verifier uses it.
+static json::Object lawsOf(ApplyOp op, bool isOfOneInput) {
+  json::Object laws;
+  for (LawOp law : op.getBody().getOps<LawOp>()) {
+    auto number = dyn_cast_if_present<FloatAttr>(law.getBoundAttr());
+    double bound = number ? number.getValueAsDouble() : INFINITY;
+    StringRef name = law.getPath();
+    bool isOfInput = name == "degree" || name == "slope";
+    bool isUsed = std::isfinite(bound) && bound >= 0 && (!isOfInput || isOfOneInput) &&
+                  (name != "degree" || (bound == std::round(bound) && bound <= 8));
+    std::optional<double> known = laws.getNumber(name);
+    if (isUsed && (!known || bound < *known))
+      laws[name] = bound;
+  }
+  return laws;
+}
+
 void Writer::writeApply(ApplyOp op) {
   writeBlock(op.getBody().front());
   Operation *yield = op.getBody().front().getTerminator();
-  for (auto [result, value] : llvm::zip_equal(op.getResults(), yield->getOperands()))
-    program.places[result] = program.placeOf(value);
+  Value input = analysis.inputOf(op);
+  json::Object laws = lawsOf(op, /*isOfOneInput=*/static_cast<bool>(input));
+  bool needsInput = laws.get("degree") || laws.get("slope");
+  for (auto [result, value] : llvm::zip_equal(op.getResults(), yield->getOperands())) {
+    if (laws.empty())
+      program.places[result] = program.placeOf(value);
+    else if (needsInput)
+      add("law", result, {value, input}, json::Object{{"with", json::Object(laws)}});
+    else
+      add("law", result, {value}, json::Object{{"with", json::Object(laws)}});
+  }
 }
 
 void Writer::writeRepeat(RepeatOp op) {
@@ -210,8 +235,6 @@ void Writer::writeAssumptions() {
     auto [first, last] = scopes.lookup(op->getParentOp());
     fields["first"] = first;
     fields["last"] = last;
-    if (one.form == "abs_row_sum" || one.form == "doubly_stochastic")
-      fail("it mixes streams by weights that are bounded by rows (S34)");
     program.assumptions.push_back(std::move(fields));
   }
 }
@@ -237,6 +260,8 @@ std::string Program::ruleOf(int64_t place) const {
   }
   if (step.op == "div" && steps[step.of[1]].op == "sum" && steps[step.of[1]].of[0] == step.of[0])
     return "S25";
+  if (step.value && step.op == "sum" && matchMixing(step.value))
+    return "S34";
 #define CERTIFIED(name, claim)                                                                     \
   if (step.op == name)                                                                             \
     return claim;

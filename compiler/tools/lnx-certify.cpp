@@ -17,8 +17,18 @@ static const char *const help =
     "follow.\n"
     "Exit code: 0 certified, 1 refused, 2 usage, 4 it concludes nothing, 6 it cannot be read.\n";
 
+/// What is believed because the model's author declares it.
+static void printLaws(const Document &document) {
+  for (size_t place = 0; place < document.program.size(); ++place)
+    if (document.program[place].op == "law")
+      for (const auto &[name, number] : document.program[place].with)
+        llvm::outs() << "trusted        law " << name << (name == "degree" ? " = " : " <= ")
+                     << print(number) << " of step " << place << '\n';
+}
+
 static void print(const Document &document) {
   llvm::outs() << "model " << document.model << ", program " << document.programDigest << '\n';
+  printLaws(document);
   for (const Derivation &derivation : document.derivations)
     for (const Conclusion &conclusion : derivation.conclusions) {
       llvm::outs() << "certified      " << conclusion.property

@@ -5,14 +5,28 @@
 using namespace lnx::test;
 
 namespace {
-const char *const small =
-    "model m(depth = 3) {\n  assume norm.gain <= 1.5\n  assume norm.bias.rms <= 0.2\n"
-    "  assume x0.rms <= 0.75\n  assume spectral(W_V) <= 0.3\n  assume max(v.b) <= 0.01\n"
-    "  return gpt2(block = b, depth = depth, width = 8, heads = 2, vocab = 12, context = 4)\n}\n";
+std::string modelOf(const std::string &block, const std::string &promises) {
+  return block + "model m(depth = 3) {\n  assume x0.rms <= 0.75\n" + promises +
+         "  return gpt2(block = b, depth = depth, width = 8, heads = 2, vocab = 12, context = "
+         "4)\n}\n";
+}
+const char *const norms = "  assume norm.gain <= 1.5\n  assume norm.bias.rms <= 0.2\n";
+const char *const values = "  assume norm.gain <= 1.5\n  assume norm.bias.rms <= 0.2\n"
+                           "  assume spectral(W_V) <= 0.3\n  assume max(v.b) <= 0.01\n";
 const char *const peri = "def b(x, l, depth, heads) = peri_ln(x, l, depth, heads, dt = 0.1)\n";
 const char *const schedule =
     "def b(x, l, depth, heads) {\n  x <- x + l^(-1/2) * rmsnorm(attn(rmsnorm(x), heads))\n"
     "  x <- layernorm(0.9*x + attn_heads(layernorm(x), heads) / depth)\n  return x\n}\n";
+
+const char *const laws = // declared of a definition's value, not derived
+    "def tame(x) {\n  law size <= 2.5\n  law peak <= 3.75\n  return exp(x)\n}\n"
+    "def steep(x) {\n  law slope <= 0.3\n  law degree = 1\n  return x * exp(x - x)\n}\n"
+    "def b(x, l, depth, heads) {\n  x <- 0.9*x + tame(x)\n  x <- 0.75*x + steep(x)\n  return "
+    "x\n}\n";
+const char *const mixing =
+    "def b(x, l, depth, heads) {\n  assume abs_row_sum(a) <= 0.6\n  assume max(c) <= 0.7\n"
+    "  param a : [3] ~ ones\n  param c : [3] ~ ones\n"
+    "  x <- x + mix(a, outer(c, layernorm(x)))\n  return x\n}\n";
 
 /// The same with one digit another, 9 for 0 and so on.
 std::string changed(const std::string &text, size_t at) {
@@ -57,15 +71,16 @@ Count tryEveryDigit(const std::string &text) {
 } // namespace
 
 TEST(Mutation, EveryDigitIsRefused) {
-  for (const char *block : {peri, schedule}) {
-    std::string text = certificateOf(std::string(block) + small);
+  for (const std::string &model : {modelOf(peri, values), modelOf(schedule, values),
+                                   modelOf(laws, ""), modelOf(mixing, norms)}) {
+    std::string text = certificateOf(model);
     ASSERT_EQ(refusalOf(text), "") << text;
     Count count = tryEveryDigit(text);
     std::printf(
         "%d digits of claims: all refused; %d digits of the model: %d make another model of "
         "which the same is true\n",
         count.digits, count.inputs, count.accepted);
-    EXPECT_GT(count.digits, 150);
+    EXPECT_GT(count.digits, 100);
     EXPECT_LT(count.accepted, count.inputs / 2);
   }
 }
@@ -100,13 +115,41 @@ TEST(Mutation, RefusesConclusionsThatAreNotImplied) {
 
 // An assumption that is not made, or not there, is not used.
 TEST(Mutation, RefusesAxiomsOutOfScope) {
-  std::string text = certificateOf(std::string(peri) + small);
+  std::string text = certificateOf(modelOf(peri, values));
   EXPECT_NE(refusalOf(replaced(text, "\"form\":\"norm.gain\"", "\"form\":\"norm.other\"")), "");
   size_t at = text.find("\"form\":\"norm.gain\"");
   size_t last = text.find("\"last\":", at);
   std::string narrowed =
       text.substr(0, last) + "\"last\":12}" + text.substr(text.find('}', last) + 1);
   EXPECT_NE(refusalOf(narrowed), "");
+}
+
+// A law that is not declared, or not of this value, bounds nothing; a row that is not declared no
+// sum.
+TEST(Mutation, RefusesLawsAndRowsThatAreNotDeclared) {
+  std::string text = certificateOf(modelOf(laws, ""));
+  ASSERT_EQ(refusalOf(text), "");
+  for (auto [name, other] : {std::pair("\"size\":2.5", "\"size\":2.4"),
+                             {"\"size\"", "\"sizes\""},
+                             {"\"peak\":3.75", "\"peak\":3.74"},
+                             {"\"slope\":", "\"slopes\":"},
+                             {"\"degree\":1", "\"degree\":0"},
+                             {"\"op\":\"law\"", "\"op\":\"low\""}})
+    EXPECT_NE(refusalOf(replaced(text, name, other)), "") << name;
+  EXPECT_NE(refusalOf(replaced(text, "\"slope\":0.3", "\"slope\":-0.3")).find("is negative"),
+            std::string::npos);
+  // of a function of two values
+  ::lnx::certify::Document document = read(text);
+  for (::lnx::certify::Step &step : document.program)
+    if (step.op == "law" && step.of.size() == 2)
+      step.of[1] = 0;
+  EXPECT_NE(llvm::toString(::lnx::certify::certify(document)).find("a function of one value"),
+            std::string::npos);
+  text = certificateOf(modelOf(mixing, norms));
+  ASSERT_EQ(refusalOf(text), "");
+  for (auto [name, other] : {std::pair("\"bound\":0.6", "\"bound\":0.5"),
+                             {"\"form\":\"abs_row_sum\"", "\"form\":\"abs_row\""}})
+    EXPECT_NE(refusalOf(replaced(text, name, other)), "") << name;
 }
 
 // A verifier that forgot the heads (S43), or the bias, would write these.
@@ -137,7 +180,7 @@ TEST(Mutation, RefusesWhatAWrongVerifierWouldClaim) {
 
 // Damage of any kind ends in a refusal, or in another true certificate; never in a crash.
 TEST(Mutation, SurvivesRandomDamage) {
-  std::string text = certificateOf(std::string(schedule) + small);
+  std::string text = certificateOf(modelOf(schedule, values));
   Draw draw(7);
   int read = 0, accepted = 0;
   for (int turn = 0; turn < 3000; ++turn) {
@@ -173,7 +216,7 @@ TEST(Mutation, SurvivesRandomDamage) {
 
 // What is no certificate is refused with the place.
 TEST(Mutation, RefusesWhatIsNoCertificate) {
-  std::string text = certificateOf(std::string(peri) + small);
+  std::string text = certificateOf(modelOf(peri, values));
   const std::pair<std::string, std::string> cases[] = {
       {"", "it is not JSON"},
       {"[]", "it is not an object"},
