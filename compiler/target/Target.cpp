@@ -1,6 +1,7 @@
 // Target: kernels found by what they compute, and the lowering that works everywhere.
 // Relied on by LowerGroups and by every folder of target/; the list of targets is createTarget.
 #include "compiler/target/Target.h"
+#include "compiler/target/Single.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -150,10 +151,11 @@ static void writeResult(GroupBuffers &group, unsigned index, Value source) {
   loops.forEach(sizes, [&](ValueRange at) { loops.store(0, at, loops.load(source, at)); });
 }
 
-// Offers one operation of a declined group to the target as a group of its own.
+// Offers one operation of a declined group to the target as a group of its own. All its results are
+// yielded there, so attention whose sums of exponents nobody reads is still known for what it is.
 static LogicalResult lowerPiece(Target *target, GroupOp whole, Operation &op,
                                 const LoopBuilder &loops, const GroupBuffers &buffers) {
-  if (!target || llvm::hasSingleElement(whole.getBody().front().without_terminator()))
+  if (!target || singleOp(whole)) // it has been offered already
     return failure();
   OpBuilder detached(op.getContext());
   OwningOpRef<GroupOp> piece = GroupOp::create(detached, op.getLoc(), op.getResultTypes(),

@@ -1,6 +1,7 @@
 // lnxc: from a .lnx file to model.so, to any level of the IR, or to the model card.
 // Exit codes are those of lnx/result.h; diagnostics go to stderr.
 #include "lnxcCard.h"
+#include "lnxcKernels.h"
 
 #include "compiler/Compiler.h"
 #include "dialect/LnxDialect.h"
@@ -31,6 +32,7 @@ namespace {
 struct Command {
   std::string file, output, emit, model, cpu = "native", target = "cpu";
   std::vector<std::string> settings;
+  bool kernels = false, json = false;
 };
 
 const std::vector<std::pair<std::string, ir::Level>> levels = {
@@ -170,8 +172,25 @@ Exit printCard(mlir::ModuleOp module, const ast::File &file, const ElaborateOpti
   return exitOf(*report);
 }
 
-/// The level that --emit names, of a module at level spec.
+/// The table of --kernels, for about 64 Ki rows: enough that weights are a small part.
+Exit printKernels(mlir::ModuleOp module, const Command &command) {
+  constexpr int64_t rows = 65536;
+  const Verdict verdict(*module.getContext());
+  auto table = ir::kernelTable(module, optionsOf(command), rows);
+  if (mlir::failed(table))
+    return verdict.exit();
+  std::string error;
+  const auto assembly = tool::assemble(table->ptx, error);
+  if (mlir::failed(assembly))
+    return say(Exit::internal, fmt::format("error: ptxas refuses the kernels: {}\n", error));
+  llvm::outs() << (command.json ? tool::kernelJson : tool::kernelLines)(*table, *assembly);
+  return Exit::done;
+}
+
+/// The level that --emit names, of a module at level spec, or its kernels.
 std::optional<Exit> emitNamed(mlir::ModuleOp module, const Command &command) {
+  if (command.kernels)
+    return printKernels(module, command);
   for (const auto &[name, level] : levels)
     if (name == command.emit)
       return emitLevel(module, level, optionsOf(command));
@@ -185,7 +204,7 @@ Exit runModule(const Command &command, mlir::MLIRContext &context) {
                fmt::format("error: '{}' is elaborated already, '--set' and '--model' need a .lnx "
                            "file\n",
                            command.file));
-  if (command.emit == "ast" || (command.emit.empty() && command.output.empty()))
+  if (command.emit == "ast" || (command.emit.empty() && command.output.empty() && !command.kernels))
     return say(Exit::usage,
                fmt::format("error: '{}' has no model card and no ast, only further levels and a "
                            "model.so can be made of it\n",
@@ -272,6 +291,13 @@ Exit checkChoices(const Command &command, const std::vector<std::string> &levelN
   if (command.emit == "ptx" && command.target != "cuda")
     return say(Exit::usage, "error: level 'ptx' is of target 'cuda', not of 'cpu'\n"
                             "help: add '--target=cuda'\n");
+  if (command.kernels && command.target != "cuda")
+    return say(Exit::usage, "error: '--kernels' is about target 'cuda', not 'cpu'\n"
+                            "help: add '--target=cuda'\n");
+  if (command.kernels && !(command.emit.empty() && command.output.empty()))
+    return say(Exit::usage, "error: '--kernels' prints a table instead of '--emit' and '-o'\n");
+  if (command.json && !command.kernels)
+    return say(Exit::usage, "error: '--json' is the form of '--kernels', which is missing\n");
   if (!command.emit.empty() && !command.output.empty())
     return say(Exit::usage, "error: '--emit' prints and '-o' writes a file: only one of them\n");
   return Exit::done;
@@ -312,13 +338,17 @@ int main(int argc, char **argv) {
       ->allow_extra_args(false);
   app.add_option("--target", command.target, "what runs the kernels: cpu or cuda (default: cpu)")
       ->type_name("NAME");
+  app.add_flag("--kernels", command.kernels,
+               "print the kernels of a training step instead: size, launches, bytes they move");
+  app.add_flag("--json", command.json, "print that table as JSON");
   app.add_option("--cpu", command.cpu,
                  "native, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4 (default: native)")
       ->type_name("NAME");
   app.footer("Examples:\n"
              "  lnxc examples/gpt2_peri.lnx\n"
              "  lnxc examples/gpt2_peri.lnx -o model.so --set depth=24\n"
-             "  lnxc examples/gpt2_peri.lnx --emit=fused");
+             "  lnxc examples/gpt2_peri.lnx --emit=fused\n"
+             "  lnxc examples/gpt2_peri.lnx --target=cuda --kernels");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &asked) { // for help or the version

@@ -2,6 +2,7 @@
 // RUN: lnx-opt %t/module.mlir --lnx-form-groups --lnx-lower-groups=target=reference --canonicalize --cse | FileCheck %t/module.mlir
 // RUN: lnx-opt %t/module.mlir --lnx-form-groups --lnx-lower-groups=target=reference | mlir-opt | FileCheck %t/module.mlir --check-prefix=TABLE
 // RUN: lnx-opt %t/module.mlir --lnx-form-groups --lnx-lower-groups=target=cpu | mlir-opt --canonicalize --cse | FileCheck %t/module.mlir --check-prefix=CPU
+// RUN: lnx-opt %t/unread.mlir --lnx-form-groups --lnx-lower-groups=target=cpu | FileCheck %t/unread.mlir
 // RUN: not lnx-opt %t/ungrouped.mlir --lnx-lower-groups 2>&1 | FileCheck %t/ungrouped.mlir
 // RUN: not lnx-opt %t/target.mlir --lnx-lower-groups=target=abacus 2>&1 | FileCheck %t/target.mlir
 // RUN: not lnx-opt %t/slice.mlir --lnx-lower-groups=target=reference 2>&1 | FileCheck %t/slice.mlir
@@ -128,6 +129,23 @@ func.func @update() attributes {lnx.entry} {
   %new = lnx.sub %p, %step : tensor<1x1024xf32>, tensor<1x1024xf32>
   lnx.write_state "param" 0, %new : tensor<1x1024xf32>
   return
+}
+}
+
+//--- unread.mlir
+// Attention whose sums of exponents nobody reads is still the target's attention.
+// CHECK-LABEL: func.func @eval(
+// CHECK-NOT:   arith.mulf
+// CHECK:       call @lnx_attend(
+// CHECK-NOT:   arith.mulf
+module attributes {lnx.name = "test"} {
+lnx.parameter @E "E" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<5x8xf32>
+func.func @eval(%tokens: tensor<?xi32>, %targets: tensor<?xi32>) -> tensor<f32> attributes {lnx.entry} {
+  %table = lnx.get @E : tensor<5x8xf32>
+  %x = lnx.gather %table, %tokens : tensor<5x8xf32>, tensor<?xi32>
+  %o, %lse = lnx.attend %x, %x, %x {heads = 2 : i64, kv_heads = 2 : i64, causal = true, scale = 0.5, softcap = 0.0} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+  %loss = lnx.linear_cross_entropy %o, %table, %targets {transpose_weight} : tensor<?x8xf32>, tensor<5x8xf32>, tensor<?xi32>
+  return %loss : tensor<f32>
 }
 }
 

@@ -106,7 +106,7 @@ TEST_F(Ptxas, DecidesWhetherAModuleLoads) {
         << cuda.words(r);
   });
   isolated([] {
-    setenv("LNX_EMULATOR_PTXAS", "", 1);
+    setenv("LNX_PTXAS", "", 1);
     Cuda cuda;
     cuda.function(manyNumbers(40, 24).c_str(), "k");
   });

@@ -41,7 +41,7 @@ private:
 bool isExecutable(const std::string &path) { return access(path.c_str(), X_OK) == 0; }
 
 std::string find() {
-  if (const char *named = std::getenv("LNX_EMULATOR_PTXAS"))
+  if (const char *named = std::getenv("LNX_PTXAS"))
     return named;
   std::stringstream folders(std::string(std::getenv("PATH") ? std::getenv("PATH") : "") +
                             ":/usr/local/cuda/bin");

@@ -11,7 +11,7 @@ namespace emulator {
 
 class Assembler {
 public:
-  // $LNX_EMULATOR_PTXAS where it is set (empty: none), else ptxas of the PATH or of
+  // $LNX_PTXAS where it is set (empty: none), else ptxas of the PATH or of
   // /usr/local/cuda/bin.
   Assembler();
 

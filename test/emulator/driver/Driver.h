@@ -4,7 +4,7 @@
 //   LNX_EMULATOR_MEMORY   bytes of device memory, default 8 GiB
 //   LNX_EMULATOR_SEED     random warp schedules, default 0: in order
 //   LNX_EMULATOR_ULPS     error of approximate operations, default 0
-//   LNX_EMULATOR_PTXAS    the ptxas that has to accept every module, empty for none; default: the
+//   LNX_PTXAS    the ptxas that has to accept every module, empty for none; default: the
 //                         one of the PATH or of /usr/local/cuda/bin
 #ifndef LNX_TEST_EMULATOR_DRIVER_DRIVER_H
 #define LNX_TEST_EMULATOR_DRIVER_DRIVER_H
