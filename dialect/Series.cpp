@@ -46,16 +46,25 @@ Series::Series(std::vector<double> values) : factor(values.size() == 1 ? values[
   if (values.size() == 1)
     return;
   auto shared = std::make_shared<Values>();
+  // In lanes, which vector registers hold.
+  constexpr size_t lanes = 8;
+  double low[lanes], high[lanes];
+  std::fill_n(low, lanes, infinity);
+  std::fill_n(high, lanes, -infinity);
   bool isNumber = true;
-  for (double value : values) {
-    shared->smallest = std::min(shared->smallest, value);
-    shared->largest = std::max(shared->largest, value);
-    isNumber &= !std::isnan(value);
-  }
-  if (!isNumber) {
-    shared->smallest = -infinity;
-    shared->largest = infinity;
-  }
+  auto add = [&](double value, size_t lane) {
+    low[lane] = value < low[lane] ? value : low[lane];
+    high[lane] = value > high[lane] ? value : high[lane];
+    isNumber &= value == value;
+  };
+  const size_t whole = values.size() / lanes * lanes;
+  for (size_t i = 0; i < whole; i += lanes)
+    for (size_t lane = 0; lane < lanes; ++lane)
+      add(values[i + lane], lane);
+  for (size_t i = whole; i < values.size(); ++i)
+    add(values[i], i - whole);
+  shared->smallest = isNumber ? *std::min_element(low, low + lanes) : -infinity;
+  shared->largest = isNumber ? *std::max_element(high, high + lanes) : infinity;
   shared->list = std::move(values);
   layers = std::move(shared);
   formula = std::make_shared<const Schedule>(Schedule::unknown(/*ofLayer=*/true));
@@ -176,12 +185,43 @@ static bool isNothing(const Series &x) { return x.isUniform() && x[0] == 0 && !x
 static bool isOne(const Series &x) { return x.isUniform() && x[0] == 1 && !x.hasSchedule(); }
 
 static double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
+static double plus(double a, double b) { return a + b; }
+static double least(double a, double b) { return std::min(a, b); }
+static double most(double a, double b) { return std::max(a, b); }
+
+/// function(x, y), which is symmetric, layer by layer; without a schedule.
+template <double (*function)(double, double)>
+Series Series::combined(const Series &x, const Series &y) {
+  if (x.isUniform() && y.isUniform())
+    return function(x.factor, y.factor);
+  const Series &one = x.isUniform() ? y : x, &other = x.isUniform() ? x : y;
+  for (const Derived &known : one.layers->derived)
+    if (known.function == function && known.factor == one.factor &&
+        known.otherFactor == other.factor && known.isOfNumber == other.isUniform() &&
+        known.other.lock() == other.layers) {
+      Series result = 1.0;
+      result.layers = known.values;
+      return result;
+    }
+  Series result = zipped(one, other, [](double a, double b) { return function(a, b); });
+  one.layers->derived.push_back(
+      {function, one.factor, other.factor, other.isUniform(), other.layers, result.layers});
+  return result;
+}
 
 Series mlir::lnx::operator+(const Series &x, const Series &y) {
   if (isNothing(x) || isNothing(y))
     return isNothing(x) ? y : x;
-  return follow(zipped(x, y, std::plus<double>()), x, y,
-                [](const Schedule &a, const Schedule &b) { return a + b; });
+  const Series &number = x.isUniform() ? x : y, &other = x.isUniform() ? y : x;
+  Series result = x.factor + y.factor;
+  if (x.layers == y.layers && std::isnormal(result.factor))
+    result.layers = x.layers;
+  else if (number.isUniform() && number.factor == 0)
+    result = other;
+  else if (!other.isUniform() &&
+           !(number.isUniform() && std::isinf(number.factor) && other.isFinite()))
+    result = Series::combined<plus>(x, y);
+  return follow(result, x, y, [](const Schedule &a, const Schedule &b) { return a + b; });
 }
 
 Series mlir::lnx::operator*(const Series &x, const Series &y) {
@@ -191,10 +231,15 @@ Series mlir::lnx::operator*(const Series &x, const Series &y) {
     return isOne(x) ? y : x;
   const Series &number = x.isUniform() ? x : y, &other = x.isUniform() ? y : x;
   Series result = times(number.factor, other.factor);
-  if (number.isUniform() && std::isnormal(result.factor))
+  // The shared values must not be multiplied by 0 or infinity.
+  const bool isSame = number.isUniform() &&
+                      (number.factor == 0 || (std::isinf(number.factor) && other.smallest() > 0));
+  if (isSame)
+    result = number.factor;
+  else if (number.isUniform() && std::isnormal(result.factor))
     result.layers = other.layers;
-  else // the shared values must not be multiplied by 0 or infinity
-    result = zipped(x, y, times);
+  else
+    result = Series::combined<times>(x, y);
   return follow(result, x, y, [](const Schedule &a, const Schedule &b) { return a * b; });
 }
 
@@ -203,16 +248,21 @@ Series mlir::lnx::operator/(const Series &x, const Series &y) {
                 [](const Schedule &a, const Schedule &b) { return a / b; });
 }
 
+bool Series::isBelow(const Series &other) const {
+  return largest() <= other.smallest() ||
+         (layers && layers == other.layers && layers->smallest >= 0 && factor <= other.factor);
+}
+
 Series mlir::lnx::smaller(const Series &x, const Series &y) {
   if (x.isUniform() && x[0] == infinity && !x.hasSchedule())
     return y;
   if (y.isUniform() && y[0] == infinity && !y.hasSchedule())
     return x;
-  return follow(zipped(x, y, [](double a, double b) { return std::min(a, b); }), x, y, minimum);
+  return follow(x.isBelow(y) ? x : y.isBelow(x) ? y : Series::combined<least>(x, y), x, y, minimum);
 }
 
 Series mlir::lnx::larger(const Series &x, const Series &y) {
-  return follow(zipped(x, y, [](double a, double b) { return std::max(a, b); }), x, y, maximum);
+  return follow(x.isBelow(y) ? y : y.isBelow(x) ? x : Series::combined<most>(x, y), x, y, maximum);
 }
 
 Series mlir::lnx::negated(const Series &x) { return Series(-1.0) * x; }

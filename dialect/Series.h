@@ -40,6 +40,8 @@ public:
   /// Over this many layers.
   double sum(int64_t count) const;
   bool operator==(const Series &other) const;
+  /// This is at most `other` in every layer here; false where that takes a look at each of them.
+  bool isBelow(const Series &other) const;
 
   /// As a function of l and N; a number without one is the same at every depth.
   Schedule schedule() const;
@@ -54,12 +56,29 @@ public:
   static Series zip(const Series &x, const Series &y, llvm::function_ref<double(double, double)> f);
 
 private:
+  friend Series operator+(const Series &x, const Series &y);
   friend Series operator*(const Series &x, const Series &y);
-  /// What is asked of all layers together is known once.
+  friend Series smaller(const Series &x, const Series &y);
+  friend Series larger(const Series &x, const Series &y);
+  struct Values;
+  /// What was made of some values and of others, or of a number: a model asks for the same again
+  /// and again.
+  struct Derived {
+    double (*function)(double, double);
+    double factor, otherFactor;
+    bool isOfNumber;
+    std::weak_ptr<const Values> other;
+    std::shared_ptr<const Values> values;
+  };
+  /// What is asked of all layers together is known once. A model is verified by one thread.
   struct Values {
     std::vector<double> list;
     double smallest = std::numeric_limits<double>::infinity(), largest = -smallest;
+    mutable std::vector<Derived> derived;
   };
+  template <double (*function)(double, double)>
+  static Series combined(const Series &x, const Series &y);
+
   double factor;
   std::shared_ptr<const Values> layers;
   std::shared_ptr<const Schedule> formula;

@@ -103,9 +103,10 @@ public:
   llvm::DenseMap<Value, NormOfSum> sums; ///< by the normalised value, before gain and bias
   llvm::DenseSet<Value> gains, biases;   ///< undeclared parameters that scale or shift a norm
 
-  /// Size r of the chain's stream before each step of each layer, and behind the last.
+  /// Size r of the chain's stream before each step of each layer, and behind the last. Where not
+  /// each layer is asked for: of enough layers to have the largest r before every step.
   void
-  followSizes(int chain,
+  followSizes(int chain, bool isOfEach,
               llvm::function_ref<void(size_t stack, size_t step, int64_t layer, double r)> f) const;
   /// Of the steps of a chain, in order.
   std::vector<StackSizes> sizes(int chain) const;

@@ -73,9 +73,13 @@ public:
 
   explicit Recurrence(double r0) : r(r0), most(r0) {}
   void pass(const Coefficients &update);
+  /// All of them in this order, several at a time where none has a square or makes r smaller.
+  void pass(const std::vector<Coefficients> &updates);
   /// The updates of one layer, again and again: O(log layers) where none has a square.
   void pass(const std::vector<Coefficients> &layer, int64_t layers);
 
+  /// Some coefficient was infinite.
+  bool isInfinite() const { return isTop; }
   /// r_N rounded up; infinity when some coefficient was.
   double last() const;
   /// r_k as it is now.

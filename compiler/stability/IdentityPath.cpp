@@ -41,7 +41,9 @@ void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
         continue;
       }
       std::optional<double> sum = summedSkip(step);
-      for (int64_t layer = 0; layer < stack.count; ++layer) {
+      const bool isUniform = sum || equation.next.skip.isUniform();
+      const int64_t count = isUniform ? std::min<int64_t>(stack.count, 1) : stack.count;
+      for (int64_t layer = 0; layer < count; ++layer) {
         double skip = sum ? std::abs(*sum) : equation.next.skip[layer];
         isLearned |= !std::isfinite(skip);
         if (skip == 0) {
@@ -49,7 +51,7 @@ void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
           verdict.culprits.push_back({"nothing of the stream is left here", step.getLoc()});
           break;
         }
-        logs += std::log(skip);
+        logs += (isUniform ? static_cast<double>(stack.count) : 1) * std::log(skip);
       }
     }
   if (!isAny)

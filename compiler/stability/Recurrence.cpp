@@ -51,15 +51,48 @@ struct Line {
 };
 } // namespace
 
+/// A line that only makes r larger, and too large an offset to be lost by underflow.
+static bool isRising(const Coefficients &k) {
+  constexpr double least = 1e-290;
+  return isSound(k) && k.c == 0 && k.a + k.gain >= 1 && (k.b == 0 || k.b >= least);
+}
+
+// Every part of the updates becomes one line. The parts do not wait for one another, as r does.
+void Recurrence::pass(const std::vector<Coefficients> &updates) {
+  constexpr size_t parts = 8;
+  const size_t length = updates.size() / parts, rest = length * parts;
+  if (length < 4 || isTop || !std::all_of(updates.begin(), updates.end(), isRising)) {
+    for (const Coefficients &k : updates)
+      pass(k);
+    return;
+  }
+  Line lines[parts];
+  for (size_t i = 0; i < length; ++i)
+    for (size_t part = 0; part < parts; ++part) {
+      const Coefficients &k = updates[part * length + i];
+      Line &line = lines[part];
+      line.b = above((k.a + k.gain) * line.b + k.b);
+      line.a = above((k.a + k.gain) * line.a);
+    }
+  for (const Line &line : lines)
+    pass({line.a, line.b});
+  for (size_t i = rest; i < updates.size(); ++i)
+    pass(updates[i]);
+}
+
 /// The line of one layer is raised to a power by squaring. What lies between its ends is largest in
 /// the first or in the last layer, as lines that rise have monotone iterates.
 void Recurrence::pass(const std::vector<Coefficients> &layer, int64_t layers) {
   bool isLine = std::all_of(layer.begin(), layer.end(),
                             [](const Coefficients &k) { return isSound(k) && k.c == 0; });
   if (layers <= fewLayers || isTop || !isLine) {
-    for (int64_t i = 0; i < layers; ++i)
+    for (int64_t i = 0; i < layers; ++i) {
+      const double before = r;
       for (const Coefficients &k : layer)
         pass(k);
+      if (r == before) // so do the others
+        return;
+    }
     return;
   }
   for (const Coefficients &k : layer)

@@ -13,24 +13,31 @@ using namespace mlir::lnx::stability;
 //===-- ranges ---------------------------------------------------------------===//
 
 namespace {
-/// Numbers by stack, step and layer; behind the last step of a stack there is one more.
+/// Numbers by stack, step and layer; behind the last step of a stack there is one more. Of the
+/// worst layer there is one number for all, the largest or the smallest that was put there.
 class LayerTable {
 public:
-  LayerTable(const Analysis &analysis, double value) {
-    for (const Stack &stack : analysis.stacks)
-      rows.emplace_back(stack.equations.size() + 1,
-                        std::vector<double>(std::max<int64_t>(1, stack.count), value));
+  enum class Keep { largest, smallest };
+  LayerTable(const Analysis &analysis, Detail detail, Keep keep) : detail(detail), keep(keep) {
+    for (const Stack &stack : analysis.stacks) {
+      const size_t size = detail == Detail::eachLayer ? std::max<int64_t>(1, stack.count) : 1;
+      const double none = keep == Keep::smallest && stack.count > 0 ? INFINITY : 0;
+      rows.emplace_back(stack.equations.size() + 1, std::vector<double>(size, none));
+    }
   }
-  double &at(size_t stack, size_t step, int64_t layer) { return rows[stack][step][layer]; }
-  /// Of one step; of the worst layer the largest or the smallest of all.
-  Series of(size_t stack, size_t step, Detail detail, bool ofLargest) const {
+  void put(size_t stack, size_t step, int64_t layer, double value) {
+    double &entry = rows[stack][step][detail == Detail::eachLayer ? layer : 0];
+    entry = keep == Keep::largest ? std::max(entry, value) : std::min(entry, value);
+  }
+  /// Of one step.
+  Series of(size_t stack, size_t step) const {
     const std::vector<double> &row = rows[stack][step];
-    const double least = *llvm::min_element(row), most = *llvm::max_element(row);
+    if (row.size() == 1)
+      return row.front();
     // True at this depth only: no class is read off these series.
-    if (detail == Detail::eachLayer && row.size() > 1)
-      return Series(ArrayRef(row))
-          .with(Schedule::between(Scalar::inexact(least), Scalar::inexact(most)));
-    return ofLargest ? most : least;
+    return Series(ArrayRef(row))
+        .with(Schedule::between(Scalar::inexact(*llvm::min_element(row)),
+                                Scalar::inexact(*llvm::max_element(row))));
   }
   double smallest() const {
     double least = INFINITY;
@@ -41,16 +48,18 @@ public:
   }
 
 private:
+  Detail detail;
+  Keep keep;
   std::vector<std::vector<std::vector<double>>> rows;
 };
 } // namespace
 
 static Ranges rangesOfSizes(const Analysis &plain, Detail detail) {
-  LayerTable sizes(plain, 0);
+  LayerTable sizes(plain, detail, LayerTable::Keep::largest);
   for (size_t chain = 0; chain < plain.chains.size(); ++chain)
-    plain.followSizes(static_cast<int>(chain),
+    plain.followSizes(static_cast<int>(chain), detail == Detail::eachLayer,
                       [&](size_t stack, size_t step, int64_t layer, double r) {
-                        sizes.at(stack, step, layer) = roundUp(r);
+                        sizes.put(stack, step, layer, roundUp(r));
                       });
   uint64_t grounds = 0;
   for (const Chain &chain : plain.chains)
@@ -63,30 +72,42 @@ static Ranges rangesOfSizes(const Analysis &plain, Detail detail) {
     ranges.emplace_back();
     for (size_t step = 0; step <= plain.stacks[stack].equations.size(); ++step) {
       StreamRange &range = ranges[stack].emplace_back();
-      range.size = sizes.of(stack, step, detail, /*ofLargest=*/true);
+      range.size = sizes.of(stack, step);
       range.grounds = grounds;
     }
   }
   return ranges;
 }
 
+static bool hasUniformSpreads(const Stack &stack) {
+  return llvm::all_of(stack.equations, [](const Equation &equation) {
+    return llvm::all_of(equation.next.spread.stages, [](const SpreadStage &stage) {
+      return stage.factor.isUniform() && stage.offset.isUniform();
+    });
+  });
+}
+
 /// From the standard deviations of the first streams, or from `start` where they are smaller. A
 /// stream of a stack that mixes streams stands for the smallest so far.
-static LayerTable spreadsOf(const Analysis &sized, double start = 0) {
-  LayerTable spreads(sized, 0);
+static LayerTable spreadsOf(const Analysis &sized, Detail detail, double start = 0) {
+  LayerTable spreads(sized, detail, LayerTable::Keep::smallest);
   std::vector<double> now;
   for (const Chain &chain : sized.chains)
     now.push_back(std::max(start, std::isfinite(chain.s0) ? chain.s0 : 0));
   for (size_t i = 0; i < sized.stacks.size(); ++i) {
     const Stack &stack = sized.stacks[i];
     double &s = now[stack.chain];
+    const bool isUniform = hasUniformSpreads(stack);
     for (int64_t layer = 0; layer < stack.count; ++layer) {
+      const double before = s;
       for (size_t step = 0; step < stack.equations.size(); ++step) {
-        spreads.at(i, step, layer) = s;
+        spreads.put(i, step, layer, s);
         double next = stack.equations[step].next.spread.at(layer, s);
         s = stack.usesLargest ? std::min(s, next) : next;
       }
-      spreads.at(i, stack.equations.size(), layer) = s;
+      spreads.put(i, stack.equations.size(), layer, s);
+      if (s == before && isUniform && detail == Detail::worstLayer)
+        break; // the others are like this one
     }
   }
   return spreads;
@@ -96,12 +117,12 @@ static LayerTable spreadsOf(const Analysis &sized, double start = 0) {
 /// left (T B of S84); infinite where a start does not help.
 static double deviationTaken(const Analysis &sized) {
   constexpr double most = 0x1p40; // beyond any embedding
-  if (!(spreadsOf(sized, most).smallest() > 0))
+  if (!(spreadsOf(sized, Detail::worstLayer, most).smallest() > 0))
     return INFINITY;
   double low = 0, high = most;
   for (int turn = 0; turn < 80 && high - low > 1e-9 * high; ++turn) {
     double middle = low == 0 && high > 1e-9 ? high / 1024 : (low + high) / 2;
-    (spreadsOf(sized, middle).smallest() > 0 ? high : low) = middle;
+    (spreadsOf(sized, Detail::worstLayer, middle).smallest() > 0 ? high : low) = middle;
   }
   return high;
 }
@@ -130,12 +151,50 @@ static Recurrence::Coefficients factorOf(const Abstract &next, size_t layer, boo
   return {skip, 0, 0, std::isfinite(all) ? gain : all};
 }
 
-static void addFactor(Sensitivity &result, const Recurrence::Coefficients &k) {
-  double factor = roundUp(k.a + k.gain);
-  double logarithm = std::log(factor);
-  result.product = factor == 0 ? 0 : result.product * factor * (1 + 4 * DBL_EPSILON);
-  result.logarithm += factor == 0 ? logarithm : logarithm + 4 * DBL_EPSILON * std::abs(logarithm);
-  result.exponent += factor - 1;
+/// `times` steps of at most this factor.
+static void addFactor(Sensitivity &result, double factor, int64_t times = 1) {
+  const double logarithm = std::log(factor), count = static_cast<double>(times);
+  const double power = times == 1 ? factor : std::pow(factor, count);
+  if (factor == 0 || result.product == 0)
+    result.product = 0;
+  else // what is no longer a normal number may have been rounded to any share of itself
+    result.product = std::max(result.product * power * (1 + 4 * count * DBL_EPSILON), DBL_MIN);
+  result.logarithm +=
+      factor == 0 ? logarithm : count * (logarithm + 4 * DBL_EPSILON * std::abs(logarithm));
+}
+
+static double roundedFactor(const Recurrence::Coefficients &k) { return roundUp(k.a + k.gain); }
+
+/// The factors of all layers of a stack; several are multiplied before a logarithm is taken.
+static void addLayers(Sensitivity &result, const Stack &stack, bool isOrdered) {
+  const bool isUniform = llvm::all_of(stack.equations, [](const Equation &equation) {
+    return equation.next.slope.whole.isUniform() && equation.next.skip.isUniform();
+  });
+  if (isUniform && stack.count > 0) {
+    for (const Equation &equation : stack.equations) {
+      const double factor = roundedFactor(factorOf(equation.next, 0, isOrdered));
+      addFactor(result, factor, stack.count);
+      result.exponent += static_cast<double>(stack.count) * (factor - 1);
+    }
+    return;
+  }
+  constexpr double large = 1e100;
+  double chunk = 1;
+  for (int64_t layer = 0; layer < stack.count; ++layer)
+    for (const Equation &equation : stack.equations) {
+      const double factor = roundedFactor(factorOf(equation.next, layer, isOrdered));
+      result.exponent += factor - 1;
+      if (!(factor > 1 / large && factor < large)) {
+        addFactor(result, factor);
+        continue;
+      }
+      chunk *= factor * (1 + 4 * DBL_EPSILON);
+      if (chunk > 1 / large && chunk < large)
+        continue;
+      addFactor(result, chunk);
+      chunk = 1;
+    }
+  addFactor(result, chunk);
 }
 
 static void addReasons(Sensitivity &result, const Slope &slope) {
@@ -155,11 +214,10 @@ static void addStack(Sensitivity &result, const Stack &stack, size_t most) {
     if (!equation.next.slope.whole.isFinite())
       result.unbounded.push_back(equation.op);
   }
+  addLayers(result, stack, result.isOrdered);
   for (int64_t layer = 0; layer < stack.count; ++layer) {
-    for (const Equation &equation : stack.equations) {
+    for (const Equation &equation : stack.equations)
       factors.push_back(factorOf(equation.next, layer, result.isOrdered));
-      addFactor(result, factors.back());
-    }
     factors.resize(factors.size() + most - stack.equations.size());
   }
 }
@@ -174,7 +232,8 @@ static void addLink(Sensitivity &result, const Chain &chain, size_t number, size
     return;
   addReasons(result, chain.link);
   factors.front().gain = std::max(chain.link.whole.largest() - 1, 0.0);
-  addFactor(result, factors.front());
+  addFactor(result, roundedFactor(factors.front()));
+  result.exponent += factors.front().gain;
 }
 
 static Sensitivity multiply(const Analysis &known) {
@@ -205,11 +264,11 @@ static Sensitivity multiply(const Analysis &known) {
 Sensitivity stability::sensitivityOf(const Analysis &plain, Detail detail) {
   Ranges ranges = rangesOfSizes(plain, detail);
   Analysis sized(plain.model, plain.assumptions, plain.weights, ranges);
-  LayerTable spreads = spreadsOf(sized);
+  LayerTable spreads = spreadsOf(sized, detail);
   uint64_t grounds = groundsOfSpreads(sized);
   for (size_t stack = 0; stack < ranges.size(); ++stack)
     for (size_t step = 0; step < ranges[stack].size(); ++step) {
-      ranges[stack][step].spread = spreads.of(stack, step, detail, /*ofLargest=*/false);
+      ranges[stack][step].spread = spreads.of(stack, step);
       ranges[stack][step].spreadGrounds = grounds;
     }
   Analysis known(plain.model, plain.assumptions, plain.weights, ranges);

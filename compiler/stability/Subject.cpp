@@ -227,8 +227,7 @@ double Subject::totalStep() const {
   for (const Stack &stack : declared.stacks)
     for (const Equation &equation : stack.equations)
       for (const Branch &branch : equation.next.branches)
-        for (int64_t layer = 0; layer < stack.count; ++layer)
-          total += std::abs(branch.scale[layer]);
+        total += abs(branch.scale).sum(stack.count);
   return total;
 }
 

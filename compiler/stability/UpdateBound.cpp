@@ -18,8 +18,8 @@ struct Update {
 };
 } // namespace
 
-// One step x <- P(a x + updates): the sum of dt^2 (v^2 + w^2) / a^2.
-static void addStep(const Abstract &next, size_t layer, Update &update) {
+// One step x <- P(a x + updates): the sum of dt^2 (v^2 + w^2) / a^2, in as many layers.
+static void addStep(const Abstract &next, size_t layer, double layers, Update &update) {
   double a2 = next.initialSkip[layer] * next.initialSkip[layer];
   double total = 0, cross = 0;
   for (const Branch &branch : next.branches) {
@@ -31,8 +31,15 @@ static void addStep(const Abstract &next, size_t layer, Update &update) {
     if (branch.isCross)
       cross += std::sqrt(dt2 * in * out);
   }
-  update.total += a2 > 0 ? total / a2 : INFINITY;
-  update.cross += cross / std::sqrt(a2);
+  update.total += layers * (a2 > 0 ? total / a2 : INFINITY);
+  update.cross += layers * (cross / std::sqrt(a2));
+}
+
+static bool isUniform(const Abstract &next) {
+  return next.initialSkip.isUniform() && llvm::all_of(next.branches, [](const Branch &branch) {
+           return branch.in.isUniform() && branch.out.isUniform() && branch.scale.isUniform() &&
+                  branch.inputScale.isUniform();
+         });
 }
 
 // The paper's model is about steps that normalise stream and update together: the first that does
@@ -50,9 +57,14 @@ std::optional<double> stability::updateTotal(const Analysis &analysis) {
     return std::nullopt;
   std::vector<Update> updates(analysis.chains.size());
   for (const Stack &stack : analysis.stacks)
-    for (int64_t layer = 0; layer < stack.count; ++layer)
-      for (const Equation &equation : stack.equations)
-        addStep(equation.next, layer, updates[stack.chain]);
+    for (const Equation &equation : stack.equations) {
+      Update &update = updates[stack.chain];
+      if (stack.count > 0 && isUniform(equation.next))
+        addStep(equation.next, 0, static_cast<double>(stack.count), update);
+      else
+        for (int64_t layer = 0; layer < stack.count; ++layer)
+          addStep(equation.next, layer, 1, update);
+    }
   double largest = 0, before = 0;
   for (const Update &update : updates) {
     double own = update.total;

@@ -66,6 +66,31 @@ TEST(S14, likeLayersAreRaisedToAPower) {
   EXPECT_EQ(nothing.last(), 0);
 }
 
+// Many updates are followed in parts that do not wait for one another where none makes r smaller.
+TEST(S14, updatesInPartsAreAboveThoseInOrder) {
+  std::mt19937 random(5);
+  std::uniform_real_distribution<double> number(0, 1);
+  for (int run = 0; run < 60; ++run)
+    for (size_t count : {7u, 31u, 32u, 33u, 1000u, 4099u}) {
+      Updates updates;
+      for (size_t k = 0; k < count; ++k)
+        updates.push_back({run % 4 == 1 ? number(random) : 1, run % 3 ? number(random) : 0,
+                           run % 5 == 4 ? 1e-9 * number(random) : 0, 1e-3 * number(random)});
+      Recurrence parts(1), one(1);
+      parts.pass(updates);
+      for (const Coefficients &k : updates)
+        one.pass(k);
+      EXPECT_GE(parts.last() * (1 + 1e-11), one.last());
+      EXPECT_LE(parts.last(), one.last() * (1 + 1e-11));
+      EXPECT_LE(std::abs(parts.largest() / one.largest() - 1), 1e-11);
+    }
+  Updates lost(100, {1, 0, 0, 0});
+  lost[50].b = HUGE_VAL;
+  Recurrence top(1);
+  top.pass(lost);
+  EXPECT_TRUE(std::isinf(top.last()));
+}
+
 // A step below the rounding of the stream is lost by doubles every time, not by the bound.
 TEST(S14, lostStepsAreCounted) {
   Layer tiny = [](double, double) { return Updates{step(1e-16)}; };
