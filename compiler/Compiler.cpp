@@ -4,6 +4,7 @@
 #include "compiler/Passes.h"
 #include "compiler/target/cpu/Codegen.h"
 #include "compiler/target/cpu/Link.h"
+#include "compiler/target/cuda/Epilogues.h"
 #include "compiler/target/cuda/Ptx.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
@@ -128,6 +129,8 @@ static LogicalResult lowerOnce(ModuleOp module, Level next, const CompileOptions
     addGradPasses(passes, options);
     break;
   case Level::fused:
+    if (options.target == "cuda" && options.fuse && !options.reference)
+      passes.addPass(cuda::createJoinEpilogues());
     passes.addPass(createFormGroups({options.fuse}));
     break;
   case Level::loops:

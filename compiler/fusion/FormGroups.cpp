@@ -235,8 +235,9 @@ void BlockGroups::run() {
 static void formGroups(Region &region, bool fuse) {
   for (Block &block : region) {
     for (Operation &op : block)
-      for (Region &inner : op.getRegions())
-        formGroups(inner, fuse);
+      if (!isa<GroupOp>(op)) // what a target has joined stays as it is
+        for (Region &inner : op.getRegions())
+          formGroups(inner, fuse);
     BlockGroups(block, fuse).run();
   }
 }

@@ -21,7 +21,7 @@ Operation *lnx::singleOp(GroupOp group) {
   return plain ? op : nullptr;
 }
 
-static Value sizeOf(GroupBuffers &buffers, Value buffer, unsigned dim) {
+Value lnx::sizeOf(GroupBuffers &buffers, Value buffer, unsigned dim) {
   auto type = cast<MemRefType>(buffer.getType());
   return type.isDynamicDim(dim) ? buffers.rows : buffers.index(type.getDimSize(dim));
 }

@@ -12,6 +12,8 @@ namespace mlir::lnx {
 Operation *singleOp(GroupOp group);
 /// The buffer of operand `value` of an op in a group whose operands are all group inputs.
 Value inputBuffer(GroupBuffers &buffers, Value value);
+/// The size of a dimension of a buffer, as index.
+Value sizeOf(GroupBuffers &buffers, Value buffer, unsigned dim);
 /// A matrix product as a call of `gemm` (abi.def).
 LogicalResult lowerGemm(MatmulOp matmul, GroupBuffers &buffers);
 

@@ -1,6 +1,7 @@
 // lnx-opt: runs any pass of ours, or of MLIR's, on a .mlir file.
 // For tests and for pass research; it understands every level, so `loops` can be played with too.
 #include "compiler/Passes.h"
+#include "compiler/target/cuda/Epilogues.h"
 #include "compiler/target/cuda/Ptx.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -90,6 +91,7 @@ int main(int argc, char **argv) {
   lnx::registerLnxPasses();
   registerPass(lnx::cuda::createDeviceMath);
   registerPass(lnx::cuda::createEmitPtx);
+  registerPass(lnx::cuda::createJoinEpilogues);
   llvm::cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "lnx-opt " LNX_VERSIONS "\n"; });
   auto [input, output] =

@@ -1,6 +1,7 @@
 // Cuda: the CUDA target, one lowering for each kind of group.
 // A group of one operation is lowered by what the operation is; the rest are rows.
 #include "compiler/target/cuda/Cuda.h"
+#include "compiler/target/cuda/Epilogues.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -15,7 +16,8 @@ public:
   LogicalResult lowerGroup(GroupOp group, GroupBuffers &buffers) override {
     Operation *op = singleOp(group);
     if (!op)
-      return cuda::lowerRows(group, buffers);
+      return group.getKind() == GroupKind::gemm ? cuda::lowerProduct(group, buffers)
+                                                : cuda::lowerRows(group, buffers);
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](MatmulOp op) { return lowerGemm(op, buffers); })
         .Case([&](AttendOp op) { return cuda::lowerAttend(op, buffers); })
