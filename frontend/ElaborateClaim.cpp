@@ -74,6 +74,18 @@ bool isClass(const ast::Expr &expr) {
   return name && llvm::is_contained(list(classes), *name) && isParametric == (call != nullptr);
 }
 
+/// Properties that hold or do not: there is no number to compare.
+bool isYesOrNo(llvm::StringRef property) {
+  return property == "forward.wellposed" || property == "backward.scale_invariance" ||
+         property == "backward.identity_path" || property == "needs_warmup";
+}
+
+/// Claims of assume that have no bound.
+bool takesBound(llvm::StringRef path) {
+  return path != "adamw" && path != "sgd" && path != "muon" && path != "l2" &&
+         path != "doubly_stochastic";
+}
+
 bool isGrowth(llvm::StringRef property) {
   return property == "forward.growth" || property == "forward.variance" ||
          property == "backward.sensitivity_bound" || property == "deepnorm.update_bound";
@@ -105,11 +117,34 @@ void Elaborator::law(const ast::Stmt &stmt, const ast::Law &node) {
     suggest(error(node.name.location,
                   "unknown law '" + node.name.text + "'; laws are size, peak, slope and degree"),
             node.name.text, list(laws));
+  // Where a definition is being built its block hangs in no model yet.
+  mlir::Operation *parent = builder.getInsertionBlock()->getParentOp();
+  const bool isInModel =
+      parent && (mlir::isa<ir::ModelOp>(parent) || parent->getParentOfType<ir::ModelOp>());
+  if (isInModel && !parent->getParentOfType<ir::ApplyOp>() && !mlir::isa<ir::ApplyOp>(parent))
+    error(node.name.location, "a law says what a 'def' computes; this is a model");
   const bool isEqual = node.bound.op == ast::CompareOp::Equal;
   const char *relation = isEqual ? "=" : ast::spelling(node.bound.op);
   if (const mlir::Attribute bound = boundOf(node.bound))
     ir::LawOp::create(builder, place(stmt.location), builder.getStringAttr(node.name.text),
                       mlir::DictionaryAttr(), builder.getStringAttr(relation), bound);
+}
+
+/// False after an error: the p of power(p) and stretched(p) is a positive number.
+bool Elaborator::isClassWithExponent(const ast::Expr &expr) {
+  const ast::Call *call = isClass(expr) ? expr.as<ast::Call>() : nullptr;
+  if (!call)
+    return true;
+  if (call->args.size() == 1 && !call->args.front().isNamed()) {
+    const ast::ExprPtr &p = call->args.front().value;
+    const std::optional<Number> number = numberOf({{}, evaluate(p), p, p->location}, "an exponent");
+    if (!number)
+      return false;
+    if (number->isUniform() && number->front().value() > 0)
+      return true;
+  }
+  error(expr.location, "the exponent of '" + *call->callee->name() + "' is one positive number");
+  return false;
 }
 
 void Elaborator::check(const ast::Stmt &stmt, const ast::Check &node) {
@@ -130,6 +165,19 @@ void Elaborator::check(const ast::Stmt &stmt, const ast::Check &node) {
     return;
   }
   mlir::Attribute bound;
+  if (node.bound && isYesOrNo(property)) {
+    error(node.bound->value->location,
+          "'" + path + "' holds or does not; there is nothing to compare it with");
+    return;
+  }
+  if (node.bound && property == "forward.growth" && !isClass(*node.bound->value)) {
+    error(node.bound->value->location,
+          "growth is compared with a class: bounded, log, sqrt, linear, power(p), quadratic, "
+          "stretched(p), exponential, double_exponential or unbounded");
+    return;
+  }
+  if (node.bound && isGrowth(property) && !isClassWithExponent(*node.bound->value))
+    return;
   if (node.bound) {
     bound = isGrowth(property) && isClass(*node.bound->value)
                 ? mlir::Attribute(builder.getStringAttr(print(*node.bound->value)))
@@ -162,6 +210,12 @@ void Elaborator::assume(const ast::Stmt &stmt, const ast::Assume &node) {
               (!known->arguments                          ? "no arguments"
                : llvm::StringRef(known->arguments) == "@" ? "the path of a parameter"
                                                           : "arguments"));
+    return;
+  }
+  if (node.bound.has_value() != takesBound(path)) {
+    error(node.path.location, node.bound ? "'" + path + "' takes no bound"
+                                         : "'" + path + "' needs a bound: '" +
+                                               (path.ends_with("std") ? ">= ...'" : "<= ...'"));
     return;
   }
   const mlir::DictionaryAttr arguments =

@@ -210,6 +210,7 @@ private:
   void assume(const ast::Stmt &stmt, const ast::Assume &node);
   void check(const ast::Stmt &stmt, const ast::Check &node);
   mlir::Attribute boundOf(const ast::Bound &bound);
+  bool isClassWithExponent(const ast::Expr &expr);
   mlir::Attribute numberAttr(const Number &number);
   mlir::DictionaryAttr assumeArguments(const ast::Assume &node, llvm::StringRef formals);
   void checkPaths(mlir::Operation *model);

@@ -168,7 +168,7 @@ Abstract Analysis::scaled(Abstract x, const Normalisation &norm, Operation *plac
     if (isGained) {
       gains.insert(other.carriers.begin(), other.carriers.end());
       normParts.push_back({factor, place, /*isBias=*/false});
-      assumptions.applyGain(other, place);
+      applyGain(other, place);
     }
     x = productOf(x, type, other, factor.getType(), type);
     if (isGained)
@@ -223,7 +223,7 @@ void Analysis::runPrimitive(PrimitiveOpInterface op) {
       if (norm.norm == Abstract::Norm::unit && matchProduct(op->getResult(0))) {
         gains.insert(other.carriers.begin(), other.carriers.end());
         normParts.push_back({op->getOperand(1 - i), op, /*isBias=*/false});
-        assumptions.applyGain(other, op);
+        applyGain(other, op);
         isGained = true;
       } else if (matchSum(op->getResult(0))) {
         biases.insert(other.carriers.begin(), other.carriers.end());

@@ -5,6 +5,7 @@
 
 #include "compiler/stability/Assumptions.h"
 #include "compiler/stability/GrowthFlow.h"
+#include "compiler/stability/Verdict.h"
 #include "dialect/Idioms.h"
 #include "llvm/ADT/DenseMap.h"
 #include <map>
@@ -102,6 +103,7 @@ public:
   std::vector<NormPart> normParts;
   llvm::DenseMap<Value, NormOfSum> sums; ///< by the normalised value, before gain and bias
   llvm::DenseSet<Value> gains, biases;   ///< undeclared parameters that scale or shift a norm
+  std::vector<Remark> contradictions;    ///< promises that the others leave no room for
 
   /// Size r of the chain's stream before each step of each layer, and behind the last. Where not
   /// each layer is asked for: of enough layers to have the largest r before every step.
@@ -148,6 +150,8 @@ private:
   void runPrimitive(PrimitiveOpInterface op);
   bool runIdiom(Operation &op);
   Abstract scaled(Abstract x, const Normalisation &norm, Operation *place);
+  void applyGain(Abstract &gain, Operation *place);
+  void contradict(Operation *where, const std::string &what, double least, double most);
   // Laws (Laws.cpp).
   void applyLaw(LawOp law, ApplyOp op, Abstract &x, Type type);
   bool applySize(double bound, Abstract &x, Type type) const;

@@ -1,20 +1,14 @@
 // Assumptions: reading `assume`, and what each form says about a parameter.
 // Short names W_Q ... W_d are the matrices of the prelude's attn, mlp and glu.
 #include "compiler/stability/Assumptions.h"
+#include "compiler/stability/Subject.h"
 #include "compiler/stability/Trajectory.h"
 #include "dialect/LayerRange.h"
 #include <cmath>
-#include <cstdio>
 
 using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
-
-static std::string print(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
 
 static Series boundOf(Attribute attribute) {
   if (auto number = dyn_cast_if_present<FloatAttr>(attribute))
@@ -36,46 +30,20 @@ static std::string printClaim(StringRef path, DictionaryAttr arguments, StringRe
       if (auto name = dyn_cast<StringAttr>(argument.getValue()))
         parts.push_back(name.str());
       else if (auto number = dyn_cast<FloatAttr>(argument.getValue()))
-        parts.push_back(argument.getName().str() + " = " + print(number.getValueAsDouble()));
+        parts.push_back(argument.getName().str() + " = " + printNumber(number.getValueAsDouble()));
     text += "(" + llvm::join(parts, ", ") + ")";
   }
   if (!relation.empty() && bound) {
     Series series = boundOf(bound);
-    text += " " + relation.str() + " " +
-            (series.isUniform() ? print(series[0]) : print(series.largest()) + " at most");
+    text +=
+        " " + relation.str() + " " +
+        (series.isUniform() ? printNumber(series[0]) : printNumber(series.largest()) + " at most");
   }
   return text;
 }
 
-static LogicalResult checkOne(const Assumption &assumption) {
-  bool isOptimizer = assumption.form == "adamw" || assumption.form == "sgd" ||
-                     assumption.form == "muon" || assumption.form == "l2";
-  if (isOptimizer) {
-    if (DictionaryAttr arguments = const_cast<Assumption &>(assumption).op.getArgumentsAttr())
-      for (NamedAttribute argument : arguments)
-        if (auto number = dyn_cast<FloatAttr>(argument.getValue()))
-          if (!std::isfinite(number.getValueAsDouble()) || number.getValueAsDouble() < 0)
-            return const_cast<Assumption &>(assumption).op.emitError("'")
-                   << argument.getName().getValue() << "' of '" << assumption.form << "' is "
-                   << print(number.getValueAsDouble()) << ", not a number from 0 on";
-    return success();
-  }
-  if (assumption.form == "doubly_stochastic")
-    return success();
-  auto op = const_cast<Assumption &>(assumption).op;
-  for (size_t i = 0; i < assumption.bound.size(); ++i)
-    if (double value = assumption.bound[i]; !std::isfinite(value) || value < 0)
-      return op.emitError("'") << assumption.form << "' is bounded by " << print(value)
-                               << ", not a number from 0 on";
-  bool wantsLower = assumption.form == "x0.std" || assumption.form == "std";
-  if (assumption.isLower != wantsLower && assumption.form != "norm.gain")
-    return op.emitError("'") << assumption.form << "' takes '" << (wantsLower ? ">=" : "<=") << "'";
-  return success();
-}
-
 FailureOr<Assumptions> Assumptions::read(ModelOp model) {
   Assumptions result;
-  bool isGood = true;
   model.walk([&](ParamOp op) { result.paths.push_back(op.getPath().str()); });
   model.walk([&](AssumeOp op) {
     Assumption one;
@@ -87,22 +55,9 @@ FailureOr<Assumptions> Assumptions::read(ModelOp model) {
     if (DictionaryAttr arguments = op.getArgumentsAttr())
       if (auto path = arguments.getAs<StringAttr>("path"))
         one.path = path.str();
-    isGood &= succeeded(checkOne(one));
     result.list.push_back(std::move(one));
   });
-  uint64_t ignored = 0;
-  std::optional<double> rms = result.number("x0.rms", ignored),
-                        std = result.number("x0.std", ignored);
-  if (rms && std && *std > *rms) {
-    for (Assumption &one : result.list)
-      if (one.form == "x0.std") {
-        one.op.emitError("a token cannot have standard deviation ")
-            << print(*std) << " and rms " << print(*rms);
-        isGood = false;
-      }
-  }
-  isGood &= succeeded(result.checkGains());
-  if (!isGood)
+  if (failed(result.check(model)))
     return failure();
   return result;
 }

@@ -63,7 +63,11 @@ public:
 
 private:
   void applySizes(ParamOp op, Abstract &x, Series &peak) const;
+  // AssumptionChecks.cpp: bounds that are no such thing, and promises that contradict each other.
+  LogicalResult check(ModelOp model);
   LogicalResult checkGains();
+  LogicalResult checkAlone();
+  LogicalResult checkMatrices(ModelOp model);
   bool matches(const Assumption &assumption, ParamOp op) const;
   void tighten(Series &bound, const Assumption &assumption, uint64_t bit, Abstract &x,
                ParamOp op) const;

@@ -122,6 +122,8 @@ void Analysis::applyStd(ApplyOp op, Value value) {
   double least = assumptions.deviationOf(op, grounds);
   if (found == values.end() || least <= lowest(found->second.spread).smallest())
     return;
+  if (const Bound &whole = found->second.whole; whole.isConstant())
+    contradict(op, "a standard deviation", least, whole.b.smallest());
   found->second.spread = Spread::constant(least);
   found->second.spread.grounds = grounds;
 }

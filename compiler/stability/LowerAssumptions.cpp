@@ -6,22 +6,6 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-/// A gain that is at least so much and at most less is none.
-LogicalResult Assumptions::checkGains() {
-  bool isGood = true;
-  for (Assumption &low : list)
-    for (Assumption &high : list)
-      if (low.form == "norm.gain" && low.isLower && high.form == "norm.gain" && !high.isLower &&
-          low.op->getParentOp() == high.op->getParentOp() &&
-          !(larger(low.bound, high.bound) == high.bound)) {
-        low.op.emitError("a gain cannot be at least ")
-            << printNumber(low.bound.largest()) << " and at most "
-            << printNumber(high.bound.smallest());
-        isGood = false;
-      }
-  return success(isGood);
-}
-
 bool stability::endsWithPath(StringRef whole, StringRef end) {
   return whole == end || (whole.ends_with(end) && whole.drop_back(end.size()).ends_with("."));
 }

@@ -202,6 +202,9 @@ void Analysis::start(Chain &chain, Value carry) {
   if (isStart)
     if (std::optional<double> std = assumptions.number("x0.std", spreadGrounds))
       s0 = std::max(s0, *std);
+  if (r0)
+    contradict(carry.getDefiningOp() ? carry.getDefiningOp() : model.getOperation(),
+               "a standard deviation", s0, *r0);
   chain.s0 = std::min(chain.s0, s0);
   chain.spreadGrounds |= spreadGrounds;
   if (!isStart)

@@ -199,6 +199,10 @@ FailureOr<Report> stability::verify(ModuleOp spec, const VerifyOptions &options)
   if (failed(assumptions))
     return failure();
   Subject subject(model, *assumptions, options);
+  for (const Remark &contradiction : subject.declared.contradictions)
+    emitError(contradiction.where.value_or(model.getLoc())) << contradiction.text;
+  if (!subject.declared.contradictions.empty())
+    return failure();
   Report report = begin(subject);
   std::vector<std::string> names = wanted(model, options);
   for (const Entry &entry : properties)

@@ -293,6 +293,30 @@ TEST(MeanField, s88TheTokenSpecificGradientVanishesWhereTokensCollapsed) {
   }
 }
 
+// Xiong's last-layer gradients, ReLU and d_ff = d: Post over Pre grows like .82 sqrt(q_L) (S89).
+TEST(MeanField, s89LastLayerOfPostOverPre) {
+  struct Case {
+    int64_t depth;
+    double ratio, firstToLast;
+  };
+  for (auto [depth, ratio, firstToLast] :
+       {Case{6, 1.98, 2.2}, Case{12, 2.94, 3.2}, Case{24, 4.38, 4.7}, Case{48, 6.44, 6.8},
+        Case{96, 9.35, 9.6}}) {
+    auto of = [&](const char *kind) {
+      MeanFieldModel model = xavier(kind, {depth, 768, 1, /*causal=*/false});
+      for (MeanFieldStep &step : model.steps)
+        for (MeanFieldUpdate &update : step.updates) {
+          update.s1 = update.s2 = 1;
+          update.hiddenRatio = 1;
+        }
+      return predict(model);
+    };
+    const MeanFieldProfile post = of("post"), pre = of("pre");
+    EXPECT_NEAR(post.weightOut.back() / pre.weightOut.back() / ratio, 1, 0.05) << depth;
+    EXPECT_NEAR(pre.weightOut[1] / pre.weightOut.back() / firstToLast, 1, 0.05) << depth;
+  }
+}
+
 TEST(MeanField, s101EffectivenessOfPreDecaysLikeOneOverDepth) {
   MeanFieldProfile p = predict(homogeneous("pre", 100, identityBranch()));
   for (int k = 0; k < 100; ++k)

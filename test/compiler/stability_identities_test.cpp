@@ -88,6 +88,101 @@ TEST(StabilityIdentities, s79_gradient_is_orthogonal) {
   EXPECT_GT(std::abs(slope("x + mlp(n(x), bias = 0)", "mlp.down.W")), 1e-2);
 }
 
+namespace {
+/// Central differences of sum_i sin(i + x_i) by every entry of a matrix: their Frobenius norm.
+double gradientOf(Random &attack, const std::string &path) {
+  auto loss = [&] {
+    double sum = 0;
+    mlir::lnx::Array x = attack.run();
+    for (int64_t i = 0; i < x.size(); ++i)
+      sum += std::sin(double(i)) * x.data[i];
+    return sum;
+  };
+  double squares = 0;
+  for (double &entry : attack.environment.parameters[path].data) {
+    const double h = 1e-5 * std::max(1.0, std::abs(entry)), before = entry;
+    entry = before + h;
+    const double above = loss();
+    entry = before - h;
+    const double slope = (above - loss()) / (2 * h);
+    entry = before;
+    squares += slope * slope;
+  }
+  return std::sqrt(squares);
+}
+} // namespace
+
+// Before a norm the inner gradient grows with the outer matrix, behind one it does not change; the
+// outer matrix's own shrinks like 1/c there and not at all without a norm (S78, S79).
+TEST(StabilityIdentities, s78_s79_gradients_of_scaled_matrices) {
+  struct Case {
+    const char *step;
+    int inner, outer; // powers of c
+  };
+  for (auto [step, inner, outer] :
+       {Case{"x + mlp(n(x), bias = 0)", 1, 0}, Case{"x + n(mlp(n(x), bias = 0))", 0, -1}}) {
+    Random attack(step);
+    const double in = gradientOf(attack, "mlp.up.W"), out = gradientOf(attack, "mlp.down.W");
+    for (double c : {0.1, 10.0}) {
+      attack.scale("mlp.down.W", c);
+      EXPECT_NEAR(gradientOf(attack, "mlp.up.W") / in / std::pow(c, inner), 1, 1e-6) << step;
+      EXPECT_NEAR(gradientOf(attack, "mlp.down.W") / out / std::pow(c, outer), 1, 1e-6) << step;
+      attack.scale("mlp.down.W", 1 / c);
+    }
+  }
+}
+
+// |dL/dW_out| <= gmax sqrt(d) |delta| |h|/|a| behind an rms norm; a delta across a attains it
+// (S80).
+TEST(StabilityIdentities, s80_gradient_behind_a_norm) {
+  double largest = 0;
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    Random attack("n(linear(x, 8, bias = 0))");
+    std::mt19937 random(seed);
+    std::normal_distribution<double> normal;
+    auto &matrix = attack.environment.parameters["linear.W"].data;
+    for (double &entry : matrix)
+      entry = normal(random);
+    const auto &table = attack.environment.parameters["E"].data;
+    double squares = 0; // bounds of the three tokens' gradients add up
+    for (int64_t token = 0; token < 3; ++token) {
+      double h = 0, a = 0, delta = 0;
+      for (int64_t j = 0; j < 8; ++j) {
+        double sum = 0;
+        for (int64_t i = 0; i < 8; ++i)
+          sum += table[token * 8 + i] * matrix[i * 8 + j];
+        h += table[token * 8 + j] * table[token * 8 + j];
+        a += sum * sum;
+        delta += std::pow(std::sin(double(token * 8 + j)), 2);
+      }
+      squares += std::sqrt(8 * delta * h / a);
+    }
+    const double ratio = gradientOf(attack, "linear.W") / squares;
+    EXPECT_LE(ratio, 1 + 1e-6);
+    largest = std::max(largest, ratio);
+  }
+  EXPECT_GT(largest, 0.5);
+}
+
+// A norm with an eps is of degree 0 up to eps/(2 sigma^2), and a shift changes nothing that is
+// centred (S38).
+TEST(StabilityIdentities, s38_degree_up_to_eps) {
+  const double eps = 1e-2, c = 10;
+  Random attack("layernorm(x, eps = 0.01)");
+  attack.fill("g", [](int64_t, int64_t) { return 1; });
+  attack.fill("E", [](int64_t, int64_t j) { return alternating(j); });
+  mlir::lnx::Array before = attack.run();
+  attack.scale("E", c);
+  EXPECT_NEAR(attack.distance(before), eps / 2, eps * eps); // sigma = 1
+  Random scaled("layernorm(x, eps = 0.0001)");
+  scaled.fill("g", [](int64_t, int64_t) { return 1; });
+  scaled.fill("E", [](int64_t, int64_t j) { return alternating(j); });
+  EXPECT_LT(attack.distance(scaled.run()), 1e-12); // LN_eps(c x) = LN_(eps/c^2)(x)
+  before = attack.run();
+  attack.fill("E", [&](int64_t, int64_t j) { return 3 + c * alternating(j); });
+  EXPECT_LT(attack.distance(before), 1e-12);
+}
+
 // kx = 0: an update that does not change with the size of the stream; its slope is then J(x)/c.
 TEST(StabilityIdentities, s77_degree_in_the_stream) {
   struct Case {

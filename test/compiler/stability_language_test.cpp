@@ -315,8 +315,49 @@ TEST(StabilityLanguage, s3_bad_assumptions) {
   EXPECT_EQ(messages("  assume norm.gain <= 1\n  assume norm.gain >= 2\n"),
             "a gain cannot be at least 2 and at most 1\n");
   EXPECT_EQ(messages("  assume std(attn) <= 1\n"), "'std' takes '>='\n");
+  EXPECT_EQ(messages("  assume l2(decay = 0.1)\n  assume l2(decay = 0.2)\n"),
+            "'l2(decay = 0.2)' contradicts 'l2(decay = 0.1)'\n");
+  EXPECT_EQ(messages("  assume adamw(lr = 0.1)\n  assume sgd(lr = 0.1)\n"),
+            "'sgd(lr = 0.1)' contradicts 'adamw(lr = 0.1)'\n");
+  EXPECT_EQ(messages("  assume spectral(norm.g) <= 1\n"), "'norm.g' is no matrix\n");
+  EXPECT_EQ(messages("  assume doubly_stochastic(E)\n"),
+            "'E' is not square: its rows and columns cannot all add up to 1\n");
+  for (const char *small :
+       {"max(attn.q.W) <= 0.001", "spectral(q.W) <= 0.9", "frobenius(W_Q) <= 0"})
+    EXPECT_EQ(
+        messages("  assume doubly_stochastic(attn.q.W)\n  assume " + std::string(small) + "\n"),
+        "'" + std::string(small) + "' contradicts 'doubly_stochastic(attn.q.W)'\n");
   EXPECT_EQ(messages("  assume x0.rms <= 1\n  assume x0.std >= 2\n"),
             "a token cannot have standard deviation 2 and rms 1\n");
+}
+
+// What is promised from below against what the equations leave from above: of no weights at all
+// everything could be proved.
+TEST(StabilityLanguage, s3_contradictions) {
+  auto messages = [](const std::string &assumes, const std::string &block = "peri_ln") {
+    Verified model("def inner(x) {\n  assume norm.gain >= 2\n  return layernorm(x)\n}\n"
+                   "def own(x, l, depth, heads) {\n  x <- x + inner(mlp(x))\n  return x\n}\n"
+                   "model m(depth = 2) {\n  assume norm.bias.max <= 0\n" +
+                   assumes + "  return gpt2(depth = depth, width = 16, heads = 2, vocab = 20, " +
+                   "context = 8, block = " + block + ")\n}\n");
+    std::optional<Report> report = model.verify();
+    return report ? "verified" : model.messages;
+  };
+  const std::string gain = "  assume norm.gain <= 1\n";
+  EXPECT_EQ(messages(gain), "verified");
+  EXPECT_EQ(messages(gain + "  assume x0.std >= 1\n"), "verified");
+  EXPECT_EQ(messages(gain + "  assume x0.std >= 1\n  assume max(E) <= 0\n  assume max(P) <= 0.5\n"),
+            "a standard deviation of at least 1 is promised of what is at most 0.5\n");
+  EXPECT_EQ(messages(gain + "  assume std(norm) >= 1\n"), "verified");
+  EXPECT_NE(messages(gain + "  assume std(norm) >= 1.01\n")
+                .find("a standard deviation of at least "
+                      "1.01 is promised of what is at "
+                      "most 1"),
+            std::string::npos);
+  EXPECT_EQ(messages(gain, "own"), "a gain cannot be at least 2 and at most 1\n");
+  EXPECT_NE(messages("  assume norm.gain >= 0.5\n  assume max(g) <= 0.25\n")
+                .find("a gain of at least 0.5 is promised of what is at most 0.25\n"),
+            std::string::npos);
 }
 
 // s43: one attention with W_V = W_O = I and H heads: rms sqrt(H + 3) is reached, so 2 is no bound.

@@ -303,6 +303,52 @@ TEST(StabilitySensitivity, s46_attention_300) {
   EXPECT_GT(tightest, 0.1);
 }
 
+// The softmax's own part of S46, attained: two keys, K apart from 0 on either side, with the values
+// V and -V, weigh alike where the query is 0; then out moves by scale K V |dq|.
+TEST(StabilitySensitivity, s46_softmax_is_attained) {
+  const double r = 2, q = 0.5, scale = 3; // rows of length r sqrt(8)
+  const std::string promises = "  assume spectral(W_Q) <= 0.5\n  assume spectral(W_K) <= 1\n"
+                               "  assume spectral(W_V) <= 1\n";
+  // The stream asks a memory: only the scores change with it.
+  Attack asks("model m(depth = 1) {\n  param E : [8, 8] ~ normal(1)\n  param F : [8, 8] ~ "
+              "normal(1)\n  assume x0.rms <= 1\n  assume max(F) <= 2\n" +
+                  promises +
+                  "  x = E[tokens]\n  y = F[tokens]\n  repeat l in 1..depth {\n"
+                  "    x <- attn_heads(x, 1, kv = y, causal = 0, bias = 0, scale = 3)\n  }\n"
+                  "  return x\n}\n",
+              2);
+  auto identity = [](int64_t i, int64_t j) { return i == j ? 1.0 : 0.0; };
+  asks.fill("E", [](int64_t, int64_t) { return 0; });
+  asks.fill("F", [&](int64_t i, int64_t j) { return (i == 0 ? r : -r) * alternating(j); });
+  asks.fill("q.W", [&](int64_t i, int64_t j) { return i == j ? q : 0; });
+  asks.fill("k.W", identity);
+  asks.fill("v.W", identity);
+  double bound = asks.bound(property);
+  double measured = normOf(jacobianOf(asks.model, asks.environment, 2), 2);
+  EXPECT_NEAR(bound, scale * q * 8 * r * r, 1e-6);
+  EXPECT_LE(measured, bound * slack);
+  EXPECT_GE(measured, bound * 0.999);
+  // A memory asks the stream: its keys change, in two features, and its values, by 1 in 24.
+  Attack asked("model m(depth = 1) {\n  param E : [8, 8] ~ normal(1)\n  param F : [8, 8] ~ "
+               "normal(1)\n  assume x0.rms <= 2\n  assume max(F) <= 2\n" +
+                   promises +
+                   "  x = E[tokens]\n  y = F[tokens]\n  repeat l in 1..depth {\n"
+                   "    x <- attn_heads(y, 1, kv = x, causal = 0, bias = 0, scale = 3)\n  }\n"
+                   "  return x\n}\n",
+               2);
+  asked.fill("F", [&](int64_t, int64_t j) { return j == 0 ? r : 0; });
+  asked.fill(
+      "E", [&](int64_t i, int64_t j) { return j == 1 ? (i == 0 ? 1 : -1) * r * std::sqrt(8) : 0; });
+  asked.fill("q.W", [&](int64_t i, int64_t j) { return i == j ? q : 0; });
+  asked.fill("k.W", [](int64_t i, int64_t j) { return i == j && i != 1 ? 1.0 : 0.0; });
+  asked.fill("v.W", identity);
+  bound = asked.bound(property);
+  measured = normOf(jacobianOf(asked.model, asked.environment, 2), 2);
+  // max(F) <= 2 allows rows of length 2 sqrt(8); the one that asks here has length 2.
+  EXPECT_LE(measured, bound * slack);
+  EXPECT_GE(measured * std::sqrt(8), (bound - 1) * 0.999);
+}
+
 // What a step reads besides the stream before it: an embedding, an older state, another stream.
 TEST(StabilitySensitivity, s83_reads_from_further_back) {
   const std::string head = "def n(x) = x / sqrt(mean(x*x) + 1e-12)\nmodel m(depth = 3) {\n"

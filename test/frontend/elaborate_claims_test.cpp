@@ -158,6 +158,35 @@ TEST(ElaborateErrors, AssumptionAboutNothing) {
             "help: did you mean 'linear.W'?\n");
 }
 
+/// What `statement` says in a model.
+std::string claim(const std::string &statement) {
+  const std::string text = messagesOf("model m(depth = 3) {\n  param E : [10, 4] ~ ones\n"
+                                      "  x = E[tokens]\n  " +
+                                      statement + "\n  return x @ transpose(E)\n}\n");
+  return text.substr(0, text.find('\n'));
+}
+
+TEST(ElaborateErrors, ClaimsWithAndWithoutBounds) {
+  EXPECT_EQ(claim("assume norm.gain"), "m.lnx:4:10: error: 'norm.gain' needs a bound: '<= ...'");
+  EXPECT_EQ(claim("assume x0.std"), "m.lnx:4:10: error: 'x0.std' needs a bound: '>= ...'");
+  EXPECT_EQ(claim("assume max(E)"), "m.lnx:4:10: error: 'max' needs a bound: '<= ...'");
+  EXPECT_EQ(claim("assume adamw(lr = 1) <= 1"), "m.lnx:4:10: error: 'adamw' takes no bound");
+  EXPECT_EQ(claim("assume doubly_stochastic(E) <= 1"),
+            "m.lnx:4:10: error: 'doubly_stochastic' takes no bound");
+  EXPECT_EQ(
+      claim("check wellposed <= 3"),
+      "m.lnx:4:22: error: 'wellposed' holds or does not; there is nothing to compare it with");
+  EXPECT_EQ(claim("check growth <= 5").substr(0, 53),
+            "m.lnx:4:19: error: growth is compared with a class: b");
+  for (const char *p : {"power(-1)", "stretched(0)", "power()", "power(1, 2)"})
+    EXPECT_EQ(claim("check growth <= " + std::string(p)).substr(0, 40),
+              "m.lnx:4:19: error: the exponent of '" + std::string(p).substr(0, 4));
+  EXPECT_EQ(claim("check growth <= power(0/0)"), "m.lnx:4:25: error: '0/0' is not a real number");
+  EXPECT_EQ(claim("law size <= 1"),
+            "m.lnx:4:7: error: a law says what a 'def' computes; this is a model");
+  EXPECT_EQ(claim("check growth <= power(3/2)"), "");
+}
+
 TEST(ElaborateErrors, LawOfNothing) {
   EXPECT_EQ(messagesOf("def f(x) {\n"
                        "  law sizes <= 1\n"
