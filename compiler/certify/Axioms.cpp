@@ -35,9 +35,7 @@ static bool names(const Site &site, std::string name, const std::string &path) {
     if (!endsWith(path, end))
       return false;
     std::string gate = path.substr(0, path.size() - std::string(end).size()) + "gate.W";
-    bool isGated =
-        std::any_of(site.document.program.begin(), site.document.program.end(),
-                    [&](const Step &step) { return step.op == "param" && step.path == gate; });
+    bool isGated = site.document.paths.count(gate) > 0;
     if (name == "W_1" || name == "W_2")
       return !isGated;
     return (name != "W_u" && name != "W_d") || isGated;
@@ -57,7 +55,7 @@ static Series boundAt(const Site &site, const Axiom &axiom) {
   if (layer && site.layers > mostLayered)
     return infinity;
   if (layer && site.firstLayer > 0) {
-    Series result(std::vector<double>(static_cast<size_t>(site.layers), infinity));
+    Series result(std::vector<double>(static_cast<size_t>(site.layers), infinity), std::nullopt);
     int64_t index = *layer - site.firstLayer;
     if (index >= 0 && index < site.layers)
       result.values[static_cast<size_t>(index)] = bound[0];
@@ -121,6 +119,9 @@ static void reach(const Step &step, const Axiom &axiom, Weights &weights) {
     weights.spectral =
         least(weights.spectral, reached(mulUp(size, start), lr, steps, decay, setting("size", 1)));
   }
+  if (!step.schedule.empty()) // drawn otherwise at other depths
+    for (Series *one : {&weights.peak, &weights.frobenius, &weights.spectral})
+      one->rate = std::nullopt;
 }
 
 //===-- parameters -------------------------------------------------------------===//
@@ -163,13 +164,9 @@ static int64_t headSize(const Document &document) {
 Derived parameterOf(const Site &site) {
   const Step &step = site.step();
   Weights weights;
-  bool isLayered = false;
   for (const Axiom &axiom : site.document.axioms)
-    if (!axiom.path.empty() && speaksAbout(axiom, site.place) &&
-        names(site, axiom.path, step.path)) {
+    if (!axiom.path.empty() && speaksAbout(axiom, site.place) && names(site, axiom.path, step.path))
       promise(site, axiom, weights);
-      isLayered = isLayered || layerOf(axiom.path) || (axiom.bound && !axiom.bound->isUniform());
-    }
   bool isMatrix = step.shape.size() == 2;
   if (site.derivation.isTrajectory && !weights.isBounded(isMatrix))
     for (const Axiom &axiom : site.document.axioms)
@@ -180,7 +177,6 @@ Derived parameterOf(const Site &site) {
   Derived x;
   x.rule = "S3";
   x.isFixed = true;
-  x.isOfDepth = isLayered || site.derivation.isTrajectory;
   x.frobenius = least(weights.frobenius, Series(root(step.count())) * weights.peak);
   if (isMatrix)
     x.frobenius =

@@ -7,7 +7,8 @@
 namespace lnx::certify {
 
 bool Series::isZero() const {
-  return std::all_of(values.begin(), values.end(), [](double v) { return v == 0; });
+  return rate && rate->empty() &&
+         std::all_of(values.begin(), values.end(), [](double v) { return v == 0; });
 }
 bool Series::isFinite() const {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
@@ -16,10 +17,15 @@ bool Series::isAtLeast(double limit) const {
   return std::all_of(values.begin(), values.end(), [=](double v) { return v >= limit; });
 }
 
-Series operator+(const Series &x, const Series &y) { return Series::zip(x, y, addUp); }
-Series operator*(const Series &x, const Series &y) { return Series::zip(x, y, mulUp); }
-Series least(const Series &x, const Series &y) {
-  return Series::zip(x, y, [](double a, double b) { return std::min(a, b); });
+Series operator+(const Series &x, const Series &y) {
+  return Series::zip(x, y, addUp).with(sumOf(x.rate, y.rate));
+}
+Series operator*(const Series &x, const Series &y) {
+  return Series::zip(x, y, mulUp).with(productOf(x.rate, y.rate));
+}
+Series least(const Series &x, const Series &y) { // both hold everywhere
+  return Series::zip(x, y, [](double a, double b) { return std::min(a, b); })
+      .with(isLess(y.rate, x.rate) ? y.rate : x.rate);
 }
 
 double Size::at(size_t layer, double r) const {

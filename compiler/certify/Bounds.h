@@ -3,6 +3,7 @@
 #ifndef LNX_COMPILER_CERTIFY_BOUNDS_H
 #define LNX_COMPILER_CERTIFY_BOUNDS_H
 
+#include "compiler/certify/Rates.h"
 #include "compiler/certify/Rounding.h"
 #include <cstddef>
 #include <string>
@@ -10,35 +11,48 @@
 
 namespace lnx::certify {
 
-/// One number for all layers, or one for each.
+/// One number for all layers, or one for each, and what it is at other depths.
 struct Series {
   std::vector<double> values = {0};
+  Rate rate = rateOf(0.0);
 
   Series() = default;
-  Series(double value) : values{value} {}
-  explicit Series(std::vector<double> values) : values(std::move(values)) {}
+  Series(double value) : values{value}, rate(rateOf(value)) {}
+  Series(std::vector<double> values, Rate rate)
+      : values(std::move(values)), rate(std::move(rate)) {}
 
   bool isUniform() const { return values.size() == 1; }
   double operator[](size_t layer) const { return isUniform() ? values[0] : values[layer]; }
   bool isZero() const;
   bool isFinite() const;
   bool isAtLeast(double limit) const;
+  /// The same number in all layers of all depths.
+  bool isOne() const { return isUniform() && largestOf(rate) == std::abs(values[0]); }
+  /// f of the values, whose rate is known where they are one.
   template <typename F> Series map(F f) const {
-    Series result = *this;
+    if (isOne())
+      return f(values[0]);
+    Series result(values, std::nullopt);
     for (double &value : result.values)
       value = f(value);
     return result;
   }
   template <typename F> static Series zip(const Series &x, const Series &y, F f) {
-    Series result = x.isUniform() ? y : x;
+    if (x.isOne() && y.isOne())
+      return f(x[0], y[0]);
+    Series result(x.isUniform() ? y.values : x.values, std::nullopt);
     for (size_t i = 0; i < result.values.size(); ++i)
       result.values[i] = f(x[i], y[i]);
     return result;
   }
+  Series with(Rate other) const { return Series(values, std::move(other)); }
 };
 Series operator+(const Series &x, const Series &y);
 Series operator*(const Series &x, const Series &y);
 Series least(const Series &x, const Series &y);
+
+/// Whether what grows like x is of a smaller class than y.
+bool isLess(const Rate &x, const Rate &y);
 
 /// one + line r + square r^2; infinite where nothing is known.
 struct Size {

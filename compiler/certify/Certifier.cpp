@@ -9,8 +9,8 @@ namespace lnx::certify {
 using llvm::Error;
 using llvm::Expected;
 
-// Of all repeats together: they are gone through one by one.
-static constexpr int64_t mostLayers = 10'000'000;
+// Of all repeats together: they are gone through one by one, step by step.
+static constexpr int64_t mostLayers = 10'000'000, mostSteps = 200'000'000;
 
 Error Certifier::refuseAt(int64_t place, const std::string &what) const {
   return refuse("step " + std::to_string(place) + " (" + document.program[place].op + "): " + what);
@@ -109,7 +109,8 @@ Error Certifier::startChain(const Site &site, Chain &chain) {
   const Value &x = site.of(0);
   chain.width = site.step().last();
   chain.isEmbedding = isEmbedding(site.step().of[0]);
-  chain.isOfDepth = x.isOfDepth;
+  if (chain.isEmbedding)
+    chain.growth = Class(); // one number, whatever it is
   std::vector<Size> bounds = partsOf(x, site.stepOf(0), chain.width);
   if (std::optional<double> start = startOf(document); start && chain.isEmbedding)
     bounds.push_back(Size::constant(*start));
@@ -118,6 +119,7 @@ Error Certifier::startChain(const Site &site, Chain &chain) {
     Expected<Size> size = choose(site, "start", Size::constant(*claim->start), bounds);
     if (!size)
       return size.takeError();
+    chain.growth = classOf(size->one.rate);
     chain.now.size = chain.now.largest = size->one[0];
     chain.now.peak = mulUp(root(chain.width), chain.now.size);
   }
@@ -153,7 +155,6 @@ Error Certifier::takeRepeat(int64_t place) {
   auto end = ends.find(step.of[0]);
   if (end != ends.end() && chains[end->second.first].end == end->first) {
     stack.chain = end->second.first;
-    chains[stack.chain].isOfDepth = true;
   } else {
     stack.chain = static_cast<int64_t>(chains.size());
     Chain chain;
@@ -177,8 +178,6 @@ Error Certifier::takeStep(int64_t place) {
   Equation equation;
   equation.skips = next.skips;
   equation.skip = next.skip;
-  equation.rate = next.growth();
-  equation.isLineOfDepth = next.isLineOfDepth;
   equation.isPlain = !next.isOlder && next.epoch == epoch;
   for (int64_t projection : next.last)
     equation.isScaleFree = equation.isScaleFree && next.degreeIn(projection).isZero();
@@ -232,6 +231,16 @@ void Certifier::advance(const Stack &stack, const Equation &equation, size_t lay
   now.largestPeak = std::max(now.largestPeak, now.peak);
 }
 
+std::optional<Class> Certifier::growthBehind(const Stack &stack, const Chain &chain) const {
+  const Step &step = document.program[stack.place];
+  if (document.isOneDepth || !chain.growth)
+    return std::nullopt;
+  std::vector<Update> updates;
+  for (const Equation &one : stack.equations)
+    updates.push_back({one.next, one.skips > 0 ? one.skip : 0.0, !stack.isLargest});
+  return classBehind(updates, spanOf(step.from, step.to), stack.count, *chain.growth);
+}
+
 Error Certifier::takeEnd(int64_t place) {
   const Step &step = document.program[place];
   if (!isOpen || step.of.size() != 1 || !values[step.of[0]].isStream ||
@@ -240,21 +249,24 @@ Error Certifier::takeEnd(int64_t place) {
   Stack &stack = stacks.back();
   if (values[step.of[0]].epoch != epoch && !stack.isLargest)
     return refuseAt(place, "it uses an older stream, and r is not claimed to be the largest");
+  if (static_cast<int64_t>(stack.equations.size()) > mostSteps / stack.count)
+    return refuseAt(place, "its layers have too many steps");
   Chain &chain = chains[stack.chain];
   for (int64_t layer = 0; layer < stack.count; ++layer)
     for (const Equation &equation : stack.equations)
       advance(stack, equation, static_cast<size_t>(layer), chain);
+  chain.growth = growthBehind(stack, chain);
   chain.end = place;
   ends[place] = {stack.chain, chain.now};
   std::fill(isHidden.begin() + stack.place, isHidden.begin() + place, true);
   isOpen = false;
   epoch = -1;
   Value &value = values[place];
-  value.isOfDepth = true;
   if (std::isfinite(chain.now.size)) {
-    value.bound[rms] = value.bound[part] = Size::constant(chain.now.size);
-    value.bound[across] = value.bound[peak] =
-        Size::constant(std::min(chain.now.peak, mulUp(root(chain.width), chain.now.size)));
+    Rate rate = chain.growth ? rateOf(*chain.growth) : std::nullopt;
+    value.bound[rms] = value.bound[part] = Size::constant(Series({chain.now.size}, rate));
+    value.bound[across] = value.bound[peak] = Size::constant(
+        Series({std::min(chain.now.peak, mulUp(root(chain.width), chain.now.size))}, rate));
     value.block = step.last();
   }
   return Error::success();

@@ -3,6 +3,7 @@
 #ifndef LNX_COMPILER_CERTIFY_CERTIFIER_H
 #define LNX_COMPILER_CERTIFY_CERTIFIER_H
 
+#include "compiler/certify/Growth.h"
 #include "compiler/certify/Rules.h"
 
 namespace lnx::certify {
@@ -16,11 +17,11 @@ struct Stream {
 
 /// The streams that repeats hand on to each other.
 struct Chain {
-  Stream now;              ///< as the last step left it
-  int64_t end = -1;        ///< the end of its last repeat
-  int64_t width = 0;       ///< features of a token
-  bool isEmbedding = true; ///< starts from parameters and inputs only
-  bool isOfDepth = false;  ///< its start may be another at other depths
+  Stream now;                  ///< as the last step left it
+  int64_t end = -1;            ///< the end of its last repeat
+  int64_t width = 0;           ///< features of a token
+  bool isEmbedding = true;     ///< starts from parameters and inputs only
+  std::optional<Class> growth; ///< of its newest stream in the depth
 };
 
 /// One residual step: a stream of size r becomes one of size next(r).
@@ -30,8 +31,6 @@ struct Equation {
   Series skip;
   bool isPlain = true;     ///< r is the stream that the step before left
   bool isScaleFree = true; ///< of degree 0 in its last projections (S76)
-  Rate rate;               ///< of what does not come from the stream before
-  bool isLineOfDepth = false;
 };
 
 /// The layers of one repeat.
@@ -59,6 +58,7 @@ private:
   llvm::Error startChain(const Site &site, Chain &chain);
   void openStream(int64_t place);
   bool isEmbedding(int64_t first) const;
+  std::optional<Class> growthBehind(const Stack &stack, const Chain &chain) const;
   void advance(const Stack &stack, const Equation &equation, size_t layer, Chain &chain) const;
   Site siteOf(int64_t place) const;
   llvm::Error refuseAt(int64_t place, const std::string &what) const;

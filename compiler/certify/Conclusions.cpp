@@ -122,34 +122,13 @@ double Certifier::largestEntry() const {
   return largest;
 }
 
-/// Class of the largest stream in the depth N, where what multiplies the stream is the same in
-/// every layer at every depth: of one layer, r' <= factor r + add (S48). Absent where nothing is
-/// known.
+/// Class of the largest of the last streams; absent where one is not known.
 std::optional<Class> Certifier::growth() const {
   Class result;
-  for (const Stack &stack : stacks) {
-    const std::string &to = document.program[stack.place].to;
-    if (document.isOneDepth || chains[stack.chain].isOfDepth || (to != "N" && !to.empty()))
+  for (const Chain &chain : chains) {
+    if (!chain.growth)
       return std::nullopt;
-    Chain layer = chains[stack.chain];
-    layer.now = {1, 1, 1, 0, infinity, infinity};
-    bool hasSquare = false;
-    Rate added = std::vector<Monomial>();
-    for (const Equation &equation : stack.equations) {
-      if (!equation.next.isKnown() || equation.isLineOfDepth)
-        return std::nullopt;
-      hasSquare = hasSquare || !equation.next.square.isZero();
-      if (!equation.next.one.isZero())
-        added = sumOf(added, equation.rate);
-      advance(stack, equation, 0, layer);
-    }
-    if (!added)
-      return std::nullopt;
-    double factor = layer.now.factor;
-    Class one = factor == 1 ? classOfSum(*added) : classOfLargest(*added);
-    if (hasSquare || factor > 1)
-      one = {hasSquare ? Class::doubleExponential : Class::exponential};
-    result = larger(result, one);
+    result = larger(result, *chain.growth);
   }
   return result;
 }
@@ -168,7 +147,7 @@ Error Certifier::conclude(const Conclusion &conclusion) const {
   if (!conclusion.growth.empty()) {
     std::optional<Class> known = growth();
     if (known && property == "forward.variance")
-      known = Class{known->kind, 2 * known->power, 2 * known->logs};
+      known = productOf(*known, *known);
     std::string text = known ? print(*known) : "not known";
     bool isNamed = property == "forward.growth" || property == "forward.variance" ||
                    (property == "depth.limit" && text == "bounded");

@@ -13,8 +13,10 @@ namespace json = llvm::json;
 
 namespace lnx::certify {
 
+// No certificate of a model comes near these; what does would take long to check.
 static constexpr int deepestNesting = 64;
 static constexpr int64_t largestSize = int64_t(1) << 40;
+static constexpr size_t mostSteps = 20'000, mostAxioms = 5'000, mostNumbers = 20'000'000;
 
 const char *const kindNames[kinds] = {"rms", "part", "across", "peak"};
 
@@ -49,11 +51,17 @@ static bool hasOnly(const json::Value &value, std::initializer_list<StringRef> k
 }
 
 static bool fromJSON(const json::Value &value, Series &series, json::Path path) {
-  if (const json::Array *array = value.getAsArray(); array && array->size() > 1)
-    return json::fromJSON(value, series.values, path);
+  series.rate = std::nullopt;
+  if (const json::Array *array = value.getAsArray(); array && array->size() > 1) {
+    bool isRead = json::fromJSON(value, series.values, path);
+    if (isRead && !series.isFinite())
+      path.report("has too large a number");
+    return isRead && series.isFinite();
+  }
   series.values = {0};
   if (!json::fromJSON(value, series.values[0], path))
     return false;
+  series.rate = rateOf(series.values[0]);
   if (!series.isFinite())
     path.report("is too large a number");
   return series.isFinite();
@@ -69,15 +77,16 @@ static bool fromJSON(const json::Value &value, Size &size, json::Path path) {
 
 static bool fromJSON(const json::Value &value, Step &step, json::Path path) {
   json::ObjectMapper map(value, path);
-  bool isRead =
-      hasOnly(value,
-              {"op", "of", "shape", "rows", "with", "path", "to", "schedule", "values", "start"},
-              path) &&
-      map && map.map("op", step.op) && map.map("of", step.of) && map.map("shape", step.shape) &&
-      map.map("rows", step.hasRows) && map.mapOptional("with", step.with) &&
-      map.mapOptional("path", step.path) && map.mapOptional("to", step.to) &&
-      map.mapOptional("schedule", step.schedule) && map.map("values", step.values) &&
-      map.map("start", step.start);
+  bool isRead = hasOnly(value,
+                        {"op", "of", "shape", "rows", "with", "path", "from", "to", "schedule",
+                         "values", "start"},
+                        path) &&
+                map && map.map("op", step.op) && map.map("of", step.of) &&
+                map.map("shape", step.shape) && map.map("rows", step.hasRows) &&
+                map.mapOptional("with", step.with) && map.mapOptional("path", step.path) &&
+                map.mapOptional("from", step.from) && map.mapOptional("to", step.to) &&
+                map.mapOptional("schedule", step.schedule) && map.map("values", step.values) &&
+                map.map("start", step.start);
   int64_t count = 1;
   for (int64_t size : step.shape)
     if (isRead && (size < 1 || llvm::MulOverflow(count, size, count) || count > largestSize)) {
@@ -149,6 +158,27 @@ static bool fromJSON(const json::Value &value, NotCertified &one, json::Path pat
          map.map("reason", one.reason);
 }
 
+/// Every step may have as many numbers as there are in the longest list.
+static bool isOfFairSize(const Document &document, json::Path path) {
+  size_t longest = 1;
+  for (const Step &step : document.program)
+    longest = std::max(longest, step.values ? step.values->values.size() : 1);
+  for (const Axiom &axiom : document.axioms)
+    longest = std::max(longest, axiom.bound ? axiom.bound->values.size() : 1);
+  bool isLayered = llvm::any_of(document.axioms, [](const Axiom &axiom) {
+    return !axiom.path.empty() && llvm::isDigit(axiom.path[0]); // of one layer
+  });
+  for (const Step &step : document.program)
+    if (isLayered && step.op == "repeat")
+      longest = std::max(longest, static_cast<size_t>(std::clamp(step.number("count").value_or(1),
+                                                                 1.0, 100'000.0)));
+  bool isFair = document.program.size() <= mostSteps && document.axioms.size() <= mostAxioms &&
+                longest * document.program.size() <= mostNumbers;
+  if (!isFair)
+    path.field("program").report("has too many steps for so many numbers in each");
+  return isFair;
+}
+
 static bool fromJSON(const json::Value &value, Document &document, json::Path path) {
   json::ObjectMapper map(value, path);
   int64_t version = 0;
@@ -167,7 +197,10 @@ static bool fromJSON(const json::Value &value, Document &document, json::Path pa
     path.field("lnx_certificate").report("is a version that is not known");
     return false;
   }
-  return isRead;
+  for (const Step &step : document.program)
+    if (step.op == "param")
+      document.paths.insert(step.path);
+  return isRead && isOfFairSize(document, path);
 }
 
 //===-- the file ---------------------------------------------------------------===//

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace lnx::certify {
 
@@ -21,9 +22,9 @@ struct Step {
   bool hasRows = false;               ///< one such tensor for each token
   std::map<std::string, double> with; ///< attributes
   std::string path;                   ///< of a parameter
-  std::string to;               ///< of a repeat: its last layer at every depth N; empty: this one
+  std::string from, to; ///< of a repeat: first and last layer at every depth N; empty: as here
   std::optional<Series> values; ///< of a constant or a table: by layer
-  std::string schedule;         ///< of a table: what it is at every depth N
+  std::string schedule;         ///< of a table, of `start`: what it is at every depth N
   std::optional<double> start;  ///< of a parameter: its largest |entry| before training
 
   int64_t count() const;
@@ -81,6 +82,7 @@ struct Document {
   bool isOneDepth = false; ///< some part of it is known at this depth only
   std::vector<Axiom> axioms;
   std::vector<Step> program;
+  std::set<std::string> paths; ///< of its parameters
   std::vector<Derivation> derivations;
   std::vector<NotCertified> notCertified;
   std::string programDigest; ///< SHA-256 of `program`: which model this is about

@@ -1,38 +1,37 @@
-// Growth: how a number grows in the layer l and the depth N, and what sums of it over the layers do
-// (S48, S49). Only exponents are kept: constants do not change a class.
+// Growth: classes in the depth N, and that of a stream behind a repeat: r' <= line r + one +
+// square r^2 in each step (S48..S50).
 #ifndef LNX_COMPILER_CERTIFY_GROWTH_H
 #define LNX_COMPILER_CERTIFY_GROWTH_H
 
-#include <optional>
-#include <string>
-#include <vector>
+#include "compiler/certify/Bounds.h"
 
 namespace lnx::certify {
 
-/// l^p N^s (log N)^q.
-struct Monomial {
-  double p = 0, s = 0, q = 0;
-};
-/// |x| <= C times the sum of these in all layers of all large depths; absent where nothing is
-/// known.
-using Rate = std::optional<std::vector<Monomial>>;
-
-Rate sumOf(const Rate &x, const Rate &y);
-Rate productOf(const Rate &x, const Rate &y);
-/// Of a schedule as the program states it, "1/2*l^-1*N^-1/2 + 1e-13" or "0 .. N^-1".
-Rate rateOf(const std::string &schedule);
-
-/// N^power (log N)^logs, or the larger ones; in their order.
+/// N^power (log N)^logs, exp(that), or larger ones, in their order; or one that rounding hides.
 struct Class {
-  enum Kind { polynomial, exponential, doubleExponential } kind = polynomial;
+  enum Kind { polynomial, stretched, exponential, doubleExponential, unclear } kind = polynomial;
   double power = 0, logs = 0;
 };
 Class larger(const Class &x, const Class &y);
-/// Of the sum of x over the layers 1 .. N, and of the largest.
-Class classOfSum(const std::vector<Monomial> &x);
-Class classOfLargest(const std::vector<Monomial> &x);
-/// "bounded", "log", "linear", "power(1/2)", "exponential", ...
+Class productOf(const Class &x, const Class &y);
+/// "bounded", "log", "linear", "power(1/2)", "stretched(1/4)", "exponential", ...
 std::string print(const Class &x);
+/// Some number times what has this class.
+Rate rateOf(const Class &x);
+
+/// One residual step: a stream of size r becomes one of size next(r).
+struct Update {
+  Size next;
+  Series skip;           ///< the share of next.line that the stream itself has
+  bool isFalling = true; ///< the stream may become smaller
+};
+
+/// Class of a stream behind so many layers of these steps, from its class before; absent where
+/// nothing is known.
+std::optional<Class> classBehind(const std::vector<Update> &steps, const Span &span, int64_t count,
+                                 const Class &before);
+/// Of the largest that a number is.
+std::optional<Class> classOf(const Rate &x);
 
 } // namespace lnx::certify
 

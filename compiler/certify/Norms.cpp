@@ -120,7 +120,6 @@ static Derived normRule(const Site &site, const Norm &norm) {
   result.bound[across] = result.bound[peak] = Size::constant(largest);
   result.block = last;
   result.low = -largest;
-  result.isOfDepth = false;
   for (auto &[key, degree] : result.degrees)
     degree = {0, 0, !degree.isPure()};
   if (norm.factor) {

@@ -48,8 +48,6 @@ Derived joined(const std::vector<const Value *> &operands) {
   result.isFixed = true;
   for (const Value *x : operands) {
     result.isFixed = result.isFixed && x->isFixed;
-    result.isOfDepth = result.isOfDepth || x->isOfDepth;
-    result.isLineOfDepth = result.isLineOfDepth || x->isLineOfDepth;
     result.isOlder = result.isOlder || x->isOlder ||
                      (x->epoch >= 0 && result.epoch >= 0 && x->epoch != result.epoch);
     result.epoch = std::max(result.epoch, x->epoch);
@@ -113,7 +111,6 @@ Derived sumOf(const Site &site, const Value &x, const Value &y) {
     if (matrix->isFresh && bias->isFixed && !bias->number)
       for (int64_t projection : matrix->last)
         result.degrees[projection] = matrix->degreeIn(projection);
-  result.rate = sumOf(x.growth(), y.growth());
   result.skips = x.skips + y.skips;
   result.skip = x.skip + y.skip;
   return result;
@@ -134,9 +131,6 @@ Derived productOf(const Site &site, const Value &x, const Step &xStep, const Val
   if (x.low.isAtLeast(0) && y.low.isAtLeast(0))
     result.low = Series::zip(x.low, y.low, mulDown);
   result.degrees = merged(x, y, productOf);
-  result.rate = productOf(x.growth(), y.growth());
-  for (auto [factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
-    result.isLineOfDepth = result.isLineOfDepth || (factor->isOfDepth && !value->isConstant());
   for (auto [factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
     if (value->skips > 0 && factor->isFixed) {
       result.skips = value->skips;
@@ -150,7 +144,10 @@ Value inverseOf(const Value &y, const Step &step) {
   Value inverse = joined({&y});
   Series smallest = y.number ? y.number->map([](double v) { return std::abs(v); }) : y.low;
   if (Series(smallest).map([](double v) { return v > 0 ? 1.0 : 0.0; }).isAtLeast(1)) {
-    inverse.bound.fill(Size::constant(smallest.map([](double v) { return divUp(1, v); })));
+    Series one = smallest.map([](double v) { return divUp(1, v); });
+    if (step.op == "table" && !step.schedule.empty())
+      one.rate = rateOfInverse(step.schedule);
+    inverse.bound.fill(Size::constant(std::move(one)));
     inverse.block = step.last();
   }
   if (!y.number)

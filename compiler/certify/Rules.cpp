@@ -64,7 +64,6 @@ static Derived divRule(const Site &site) {
   const Step &below = site.stepOf(1);
   if (below.op == "sum" && below.of[0] == site.step().of[0] && site.of(0).low.isAtLeast(0)) {
     Derived result = limited(site.of(0), 0);
-    result.isOfDepth = false;
     result.rule = "S25";
     return result;
   }
@@ -104,9 +103,10 @@ static Derived expRule(const Site &site) {
   const Value &x = site.of(0);
   Derived result = joined({&x});
   // The C library's exp is good to one unit in the last place, 2.3e-16.
+  auto exp = [](double v) { return mulUp(std::exp(v), 1 + 1e-15); };
   if (x[peak].isKnown() && x[peak].isConstant())
     setAll(result,
-           Size::constant(x[peak].one.map([](double v) { return mulUp(std::exp(v), 1 + 1e-15); })));
+           Size::constant(x[peak].one.map(exp).with(rateOf(exp(largestOf(x[peak].one.rate))))));
   result.low = 0.0;
   return result;
 }
@@ -169,7 +169,6 @@ static Derived reductionRule(const Site &site) {
   result.degrees = x.degrees;
   result.bounds[peak] = result.bounds[across] = {factor * x[peak]};
   result.bounds[rms] = {factor * x[rms]};
-  result.rate = x.growth();
   for (const Size &size : partsOf(x, from, from.last()))
     if (axis == -1)
       result.bounds[peak].push_back(factor * size);
@@ -312,8 +311,6 @@ static Derived matmulRule(const Site &site) {
     return result;
   }
   result.last = {site.place};
-  result.rate = productOf(x.growth(), w.growth());
-  result.isLineOfDepth = result.isLineOfDepth || (w.isOfDepth && !x.isConstant());
   result.degrees[site.place] = {1, 1, false};
   result.isFresh = true;
   auto over = [](int64_t v) { return Series(divUp(1, sqrtDown(static_cast<double>(v)))); };
@@ -364,7 +361,6 @@ static Derived attendRule(const Site &site) {
   Derived all = joined({&q, &k, &v});
   result.epoch = all.epoch;
   result.isOlder = all.isOlder;
-  result.rate = v.growth();
   result.degrees = v.degrees;
   for (const Value *side : {&q, &k})
     for (const auto &[key, degree] : side->degrees)
@@ -414,11 +410,12 @@ static Derived numberRule(const Site &site) {
     result.problem = std::to_string(values.values.size()) + " numbers for " +
                      std::to_string(site.layers) + " layers";
   else {
-    result.number = result.low = values;
-    setAll(result, Size::constant(values.map([](double v) { return std::abs(v); })));
+    Rate rate = site.step().schedule.empty() ? values.rate : rateOf(site.step().schedule);
+    // What a schedule bounds may be another number elsewhere.
+    result.number = result.low = site.step().schedule.empty() ? values : values.with(std::nullopt);
+    setAll(result,
+           Size::constant(values.map([](double v) { return std::abs(v); }).with(std::move(rate))));
     result.isFixed = true;
-    result.isOfDepth = site.step().op == "table";
-    result.rate = rateOf(site.step().schedule);
   }
   return result;
 }

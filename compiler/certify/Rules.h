@@ -4,7 +4,6 @@
 #define LNX_COMPILER_CERTIFY_RULES_H
 
 #include "compiler/certify/Document.h"
-#include "compiler/certify/Growth.h"
 
 namespace lnx::certify {
 
@@ -29,12 +28,9 @@ struct Value {
   int64_t head = 0;             ///< features of one of the heads that `perhead` is about
   std::optional<Series> number; ///< known when compiling, exactly
 
-  bool isFixed = false;       ///< made of parameters and numbers
-  bool isOfDepth = false;     ///< its bounds may be others in other layers, or at other depths...
-  Rate rate;                  ///< ...and those without r grow like this
-  bool isLineOfDepth = false; ///< those with r, too, may be others
-  bool isStream = false;      ///< exactly a stream
-  bool isFresh = false;       ///< a projection without its bias
+  bool isFixed = false;  ///< made of parameters and numbers
+  bool isStream = false; ///< exactly a stream
+  bool isFresh = false;  ///< a projection without its bias
   enum class Norm { none, unit, gained } norm = Norm::none;
 
   int skips = 0;     ///< so many summands are the stream
@@ -48,8 +44,6 @@ struct Value {
 
   const Size &operator[](Kind kind) const { return bound[kind]; }
   bool isConstant() const;
-  /// Of the bounds without r; the stream itself has none.
-  Rate growth() const;
   Degree degreeIn(int64_t projection) const {
     auto found = degrees.find(projection);
     return found == degrees.end() ? Degree() : found->second;

@@ -14,13 +14,6 @@ bool Value::isConstant() const {
   return scores.isConstant();
 }
 
-Rate Value::growth() const {
-  if (isOfDepth)
-    return rate;
-  bool isZero = bound[rms].one.isZero() && bound[peak].one.isZero();
-  return isZero ? Rate(std::vector<Monomial>()) : Rate({Monomial()});
-}
-
 const Value &Site::of(size_t i) const {
   const Step &operand = stepOf(i);
   const Value &stream = values[step().of[i]];
@@ -61,8 +54,18 @@ static bool isOneNumber(const Size &size) {
 static Series shortest(std::vector<double> values) {
   for (double value : values)
     if (value != values[0])
-      return Series(std::move(values));
+      return Series(std::move(values), std::nullopt);
   return values[0];
+}
+
+static bool growsLess(const Size &x, const Size &y) {
+  for (Series Size::*part : {&Size::square, &Size::line, &Size::one}) {
+    if (isLess((x.*part).rate, (y.*part).rate))
+      return true;
+    if (isLess((y.*part).rate, (x.*part).rate))
+      return false;
+  }
+  return false;
 }
 
 Expected<Size> choose(const Site &site, const std::string &what, const Size &claimed,
@@ -87,7 +90,17 @@ Expected<Size> choose(const Site &site, const std::string &what, const Size &cla
     line.push_back(chosen->line[layer]);
     square.push_back(chosen->square[layer]);
   }
-  return Size{shortest(one), shortest(line), shortest(square)};
+  // All of them hold at every depth. Of numbers, any may be the least there.
+  const Size *slowest = nullptr;
+  for (const Size &size : bounds) {
+    bool isLike = claimed.isConstant() ? size.isConstant() : matches(claimed, size, 0);
+    if (isLike && (!slowest || growsLess(size, *slowest)))
+      slowest = &size;
+  }
+  if (!slowest)
+    return refuse(place + ": " + what + " is a number in these layers only");
+  return Size{shortest(one).with(slowest->one.rate), shortest(line).with(slowest->line.rate),
+              shortest(square).with(slowest->square.rate)};
 }
 
 Expected<Value> settle(const Site &site, Derived derived) {
@@ -128,7 +141,7 @@ Expected<Value> settle(const Site &site, Derived derived) {
   }
   if (value.isConstant()) { // numbers are about no stream
     value.epoch = -1;
-    value.isOlder = value.isLineOfDepth = false;
+    value.isOlder = false;
     value.skips = 0;
     value.skip = 0.0;
   }

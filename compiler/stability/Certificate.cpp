@@ -44,24 +44,30 @@ static StringRef growthOf(const Verdict &verdict) {
   return isAboutDepth ? StringRef(verdict.growth) : "";
 }
 
-/// Classes are certified where every layer of every depth is like these (S48).
+/// A layer multiplies a stream by 1, but for what lnx-certify may make of it by rounding up.
+static bool isNearlyOne(const StackSchedule &stack) {
+  double product = 1;
+  bool isPlain = true;
+  for (const StepSchedule &step : stack.steps) {
+    double level = 0;
+    for (const std::optional<Sum> &sum : {step.a.above(), step.gain.above()})
+      for (const Monomial &term : sum.value_or(Sum()))
+        if (term.isConstant()) {
+          isPlain &= level == 0 && term.c == 1;
+          level += term.c.value();
+        }
+    product *= level;
+  }
+  return !isPlain && std::abs(product - 1) < 1e-9;
+}
+
 std::string Conclusions::obstacleToGrowth(StringRef growth) const {
-  ModelOp model = analysis.model;
-  if (model->hasAttr("one_depth") || model->hasAttr("chooses_by_depth"))
+  if (analysis.model->hasAttr("one_depth"))
     return "some part of the model is known at this depth only";
-  bool isOther = steps.isOfDepth || analysis.stacks.size() != analysis.chains.size() ||
-                 analysis.weights == Weights::trajectory;
-  for (const Stack &stack : analysis.stacks)
-    isOther |= RepeatOp(stack.repeat).getTo().value_or("N") != "N";
-  if (isOther)
-    return "its numbers may be others in other layers or at other depths";
   for (int chain = 0; chain < static_cast<int>(analysis.chains.size()); ++chain)
-    for (const StackSizes &own : analysis.sizes(chain))
-      for (const StepSize &step : own.steps)
-        if (!step.c.isZero() && growth != "double_exponential")
-          return "lnx-certify does not see that a norm before a square forgets it";
-  bool isKnown = !growth.contains("stretched") && !growth.contains("unknown");
-  return isKnown ? "" : "lnx-certify knows of no class " + growth.str();
+    if (!growth.contains("exponential") && llvm::any_of(analysis.schedules(chain), isNearlyOne))
+      return "rounding hides whether a factor is above 1";
+  return "";
 }
 
 std::string Conclusions::obstacleTo(const Verdict &verdict) const {
@@ -69,7 +75,8 @@ std::string Conclusions::obstacleTo(const Verdict &verdict) const {
       "forward.growth",        "depth.limit",        "forward.bound",
       "forward.variance",      "forward.wellposed",  "backward.identity_path",
       "attention.logit_bound", "precision.overflow", "backward.scale_invariance"};
-  if (verdict.number && !std::isfinite(*verdict.number))
+  bool isOfSize = verdict.property == "forward.bound" || verdict.property == "forward.variance";
+  if (!isOfSize && verdict.number && !std::isfinite(*verdict.number))
     return "its number is larger than any double";
   if (!known.contains(verdict.property))
     return "lnx-certify has no rule for this property";
@@ -92,7 +99,8 @@ std::string Conclusions::obstacleTo(const Verdict &verdict) const {
 /// Where the start has no number: factor times its size plus number.
 void Conclusions::boundOf(const Verdict &verdict, json::Object &conclusion) const {
   if (verdict.number) {
-    conclusion["number"] = nineDigitsUp(*verdict.number);
+    if (std::isfinite(*verdict.number))
+      conclusion["number"] = nineDigitsUp(*verdict.number);
     return;
   }
   double factor = 1, number = 0;
@@ -138,7 +146,8 @@ void Conclusions::add(const Verdict &verdict, json::Array &certified, json::Arra
     boundOf(verdict, conclusion);
   else if (verdict.property == "backward.identity_path" && std::isfinite(identityPath()))
     conclusion["number"] = nineDigitsUp(identityPath());
-  else if (verdict.number && verdict.property != "backward.identity_path")
+  else if (verdict.number && std::isfinite(*verdict.number) &&
+           verdict.property != "backward.identity_path")
     conclusion["number"] = nineDigitsUp(*verdict.number);
   bool isSaid = conclusion.size() > 1 || growth.empty();
   if (reason.empty() && isSaid)
@@ -220,8 +229,7 @@ static json::Object fileOf(Subject &subject, Program program, json::Array deriva
   return json::Object{{versionKey, version},
                       {"model", json::fixUTF8(subject.model.getSymName())},
                       {"context", static_cast<int64_t>(subject.model.getContext())},
-                      {"one_depth", subject.model->hasAttr("one_depth") ||
-                                        subject.model->hasAttr("chooses_by_depth")},
+                      {"one_depth", subject.model->hasAttr("one_depth")},
                       {"assumptions", std::move(program.assumptions)},
                       {"program", std::move(program.json)},
                       {"derivations", std::move(derivations)},

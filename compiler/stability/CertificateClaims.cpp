@@ -60,7 +60,6 @@ public:
 
 private:
   void findNeeded();
-  bool isMultiplied(int64_t factor) const;
   bool losesBounds(int64_t place, const std::vector<bool> &isLost) const;
   void need(int64_t place);
   void writeStep(const ProgramStep &step, json::Object &claim);
@@ -225,17 +224,6 @@ bool Claims::losesBounds(int64_t place, const std::vector<bool> &isLost) const {
          llvm::any_of(step.of, [&](int64_t of) { return isLost[of]; });
 }
 
-/// Whether a number multiplies what the stream bounds: then lnx-certify knows of no class.
-bool Claims::isMultiplied(int64_t factor) const {
-  for (const ProgramStep &step : program.steps) {
-    const Abstract *x = step.value ? analysis.find(step.value) : nullptr;
-    bool isUsed = llvm::is_contained(step.of, factor) && step.op != "step" && step.op != "repeat";
-    if (isUsed && x && !x->whole.isConstant())
-      return true;
-  }
-  return false;
-}
-
 ClaimedSteps Claims::write() {
   ClaimedSteps result;
   findNeeded();
@@ -250,10 +238,6 @@ ClaimedSteps Claims::write() {
     } else if (isNeeded[place] || step.op == "step") {
       bool isBounded = step.op == "step" ? !isLost[step.of[1]] : !losesBounds(place, isLost);
       isLost[place] = !isBounded && step.op != "step"; // a stream is r again
-      result.isOfDepth |= step.op == "end";
-      if (step.op == "table")
-        result.isOfDepth |=
-            isMultiplied(place) || !cast<TableOp>(step.value.getDefiningOp()).getSchedule();
       if (!isBounded && result.obstacle.empty() && !obstacleAt(place).empty())
         result.obstacle = obstacleAt(place);
       if (isBounded && step.op == "step")
@@ -270,8 +254,6 @@ ClaimedSteps Claims::write() {
     claim["rule"] = step.op == "step" || step.op == "repeat" ? "S47" : program.ruleOf(place);
     result.json.push_back(std::move(claim));
   }
-  for (const Assumption &one : analysis.assumptions.all())
-    result.isOfDepth |= !one.bound.isUniform() || (!one.path.empty() && llvm::isDigit(one.path[0]));
   return result;
 }
 

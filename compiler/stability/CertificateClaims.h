@@ -9,7 +9,6 @@ namespace mlir::lnx::stability {
 
 struct ClaimedSteps {
   llvm::json::Array json;
-  bool isOfDepth = false;  ///< some number may be another in other layers or at other depths
   std::string obstacle;    ///< why lnx-certify cannot follow; empty where it can
   std::string anyObstacle; ///< the same of all steps, also those no bound rests on
 };

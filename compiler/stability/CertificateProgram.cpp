@@ -154,6 +154,8 @@ void Writer::writeRepeat(RepeatOp op) {
                      {"count", static_cast<int64_t>(op.getCount())}};
   Value carry = op.getCarryArguments().front();
   json::Object fields{{"with", std::move(range)}};
+  if (std::optional<StringRef> from = op.getFrom())
+    fields["from"] = *from;
   if (std::optional<StringRef> to = op.getTo())
     fields["to"] = *to;
   add("repeat", carry, op.getCarries(), std::move(fields));
@@ -185,6 +187,9 @@ void Writer::writeParam(ParamOp op) {
   json::Object fields{{"path", op.getPath()}};
   if (analysis.assumptions.optimizer())
     fields["start"] = largestInitial(op.getInit());
+  if (analysis.assumptions.optimizer() &&
+      (op.getInit().getASchedule() || op.getInit().getBSchedule()))
+    fields["schedule"] = "?";
   add("param", op.getResult(), {}, std::move(fields));
 }
 

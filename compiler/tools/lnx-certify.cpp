@@ -1,6 +1,7 @@
 // lnx-certify: checks the certificate of `lnx verify --certificate` again, step by step.
 // Shares no code with the verifier; reads the file and nothing else.
 #include "compiler/certify/Certifier.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -46,6 +47,18 @@ static void print(const Document &document) {
     llvm::outs() << "not certified  " << one.property << ": " << one.reason << '\n';
 }
 
+/// A file of at most 64 MiB; no certificate comes near that.
+static llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readFile(llvm::StringRef file) {
+  llvm::sys::fs::file_status status;
+  if (std::error_code error = llvm::sys::fs::status(file, status))
+    return error;
+  if (status.type() != llvm::sys::fs::file_type::regular_file)
+    return std::make_error_code(std::errc::invalid_argument);
+  if (status.getSize() > uint64_t(64) << 20)
+    return std::make_error_code(std::errc::file_too_large);
+  return llvm::MemoryBuffer::getFile(file, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+}
+
 int main(int count, char **arguments) {
   llvm::StringRef file = count == 2 ? arguments[1] : "";
   if (file == "--help") {
@@ -56,7 +69,7 @@ int main(int count, char **arguments) {
     llvm::errs() << help;
     return usage;
   }
-  auto text = llvm::MemoryBuffer::getFile(file, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto text = readFile(file);
   if (!text) {
     llvm::errs() << "error: " << file << ": " << text.getError().message() << '\n';
     return unreadable;

@@ -14,9 +14,6 @@ constexpr Excuse excused[] = {
     {"backward.sensitivity_bound", "no rule for this property"},
     // About the scalar model of a paper, not about this model's weights.
     {"deepnorm.update_bound", "its basis is paper_model"},
-    {"forward.growth", "may be others in other layers or at other depths"},
-    {"forward.variance", "may be others in other layers or at other depths"},
-    {"forward.variance", "larger than any double"},
 };
 
 struct Survey {
@@ -67,7 +64,7 @@ TEST(Survey, EveryProvedIsCertifiedOrExcused) {
       survey.add(one.name + (isPromised ? "+" : ""), reportOf(verified, one.model, {}, isPromised));
     }
   survey.print();
-  EXPECT_GT(survey.certified, 650);
+  EXPECT_GT(survey.certified, 700);
   std::set<const Excuse *> used;
   for (const auto &[key, names] : survey.rest) {
     const Excuse *found = llvm::find_if(excused, [&, key = key](const Excuse &excuse) {
