@@ -15,16 +15,20 @@ Result<SessionMemory> SessionMemory::reserve(std::unique_ptr<Device> device, con
   const bool isShared = memory.machine->sharesMemory();
   static_assert(LNX_ARGUMENT_COUNT * sizeof(float) <= argumentBytes);
   const size_t inputBytes = argumentBytes + 2 * memory.idBytes();
-  const std::pair<void **, std::pair<size_t, const char *>> areas[] = {
-      {&memory.state, {sizes.arenas, "parameters, gradients and moments"}},
-      {&memory.scratch, {sizes.scratch, "activations of the micro-batch"}},
-      {&memory.written, {sizes.results, "logits"}},
-      {&memory.inputs, {inputBytes, "tokens and targets"}}};
-  for (const auto &[place, request] : std::span(areas).first(isShared ? 2 : std::size(areas))) {
-    Result<void *> data = memory.machine->reserve(request.first, request.second);
+  const struct {
+    void *&place;
+    size_t bytes;
+    const char *purpose;
+    Content content;
+  } areas[] = {{memory.state, sizes.arenas, "parameters, gradients and moments", Content::zeros},
+               {memory.scratch, sizes.scratch, "activations of the micro-batch", Content::anything},
+               {memory.written, sizes.results, "logits", Content::anything},
+               {memory.inputs, inputBytes, "tokens and targets", Content::anything}};
+  for (const auto &area : std::span(areas).first(isShared ? 2 : std::size(areas))) {
+    Result<void *> data = memory.machine->reserve(area.bytes, area.purpose, area.content);
     if (!data)
       return data.error();
-    *place = *data;
+    area.place = *data;
   }
   const std::pair<Block *, std::pair<size_t, const char *>> blocks[] = {
       {&memory.outcome, {sizes.results, "logits"}},

@@ -13,6 +13,9 @@
 
 namespace lnx {
 
+// What memory holds that nobody has written yet.
+enum class Content { zeros, anything };
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -25,8 +28,8 @@ public:
   // Whether entries work on the host's memory. If not, all pointers of a call but `runtime` must
   // come from reserve.
   virtual bool sharesMemory() const = 0;
-  // Zeroed memory of the device, which keeps it to its end; 64-byte aligned.
-  virtual Result<void *> reserve(size_t bytes, const char *purpose) = 0;
+  // Memory of the device, which keeps it to its end; 64-byte aligned.
+  virtual Result<void *> reserve(size_t bytes, const char *purpose, Content content) = 0;
   // `from` may change once it returns; calls of run that follow see what it was.
   virtual std::optional<Error> upload(void *to, const void *from, size_t bytes) = 0;
   virtual std::optional<Error> download(void *to, const void *from, size_t bytes) = 0;

@@ -11,7 +11,9 @@ using namespace lnx::e2e;
 namespace {
 
 struct Size {
-  const char *settings;
+  friend void PrintTo(const Size &size, std::ostream *os) { *os << size.settings; }
+
+  std::string settings;
   int64_t batch, time;
   int steps;
 };
@@ -23,18 +25,19 @@ const Size wide = {"width = 128, heads = 2, depth = 2, vocab = 61, context = 128
 // Losses and updates stay within 1e-4 of the double evaluator: approximate exponentials and
 // quotients are off by 2^-22, and AdamW turns the sign of a gradient near zero into a whole step
 // of 1e-2 times its share of the norm.
-void compareTraining(const std::string &block, const Size &size, Optimizer optimizer) {
-  Model model(gpt2(block, size.settings));
+void compareTraining(const std::string &text, int64_t vocabulary, const Size &size,
+                     Optimizer optimizer) {
+  Model model(text);
   Session session = makeSession(
       model.compile({.target = "cuda"}),
       {.device = "cuda", .batch = size.batch, .time = size.time, .threads = 2, .seed = 7});
   Oracle oracle(model, session);
   UpdateOptions update{.optimizer = optimizer, .rate = optimizer == Optimizer::sgd ? 1e-1f : 1e-2f};
   for (int step = 0; step < size.steps; ++step) {
-    Ids ids = makeIds(size.batch, size.time, 61, 100 + step);
+    Ids ids = makeIds(size.batch, size.time, vocabulary, 100 + step);
     Result<double> loss = session.gradient(ids.view());
     ASSERT_TRUE(loss) << loss.error().message;
-    EXPECT_NEAR(*loss, oracle.gradient(ids, 1), 1e-4) << block << " step " << step;
+    EXPECT_NEAR(*loss, oracle.gradient(ids, 1), 1e-4) << text << " step " << step;
     Result<UpdateReport> report = session.update(update);
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_TRUE(report->finite);
@@ -42,7 +45,14 @@ void compareTraining(const std::string &block, const Size &size, Optimizer optim
   }
 }
 
+void compareTraining(const std::string &block, const Size &size, Optimizer optimizer) {
+  compareTraining(gpt2(block, size.settings), 61, size, optimizer);
+}
+
 class Cuda : public testing::TestWithParam<const char *> {};
+
+/// Widths that no vector, warp or block divides, rows that leave most of a block without work.
+class OddShapes : public testing::TestWithParam<Size> {};
 
 } // namespace
 
@@ -53,6 +63,30 @@ INSTANTIATE_TEST_SUITE_P(Prelude, Cuda,
                                          "deepnorm", "rezero", "layerscale", "parallel", "mix_ln",
                                          "ln_scaling"),
                          [](const auto &info) { return std::string(info.param); });
+
+TEST_P(OddShapes, LossesAgreeWithTheOracle) {
+  compareTraining("peri_ln", GetParam(), Optimizer::adamw);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Widths, OddShapes,
+    testing::Values(Size{"width = 1, heads = 1, depth = 2, vocab = 61, context = 16", 3, 5, 2},
+                    Size{"width = 33, heads = 3, depth = 2, vocab = 61, context = 16", 3, 7, 2},
+                    Size{"width = 36, heads = 3, depth = 1, vocab = 61, context = 16", 1, 13, 2},
+                    Size{"width = 20, heads = 2, depth = 2, vocab = 61, context = 16", 3, 1, 2},
+                    Size{"width = 130, heads = 1, depth = 1, vocab = 61, context = 16", 1, 1, 2}));
+
+// Rows of 4097 numbers, read one by one, are more than the sixteen pieces of 256 threads that a
+// team keeps in registers.
+TEST(CudaTraining, RowsWiderThanATeam) {
+  compareTraining("model m(vocab = 11, context = 4, width = 4097) {\n"
+                  "  param E : [vocab, width] ~ normal(0.02)\n"
+                  "  x = E[tokens]\n"
+                  "  repeat l in 1..2 { x <- x + 0.5 * layernorm(x) }\n"
+                  "  return layernorm(x) @ transpose(E)\n"
+                  "}\n",
+                  11, Size{"", 1, 3, 1}, Optimizer::sgd);
+}
 
 TEST(CudaTraining, WidePeri) { compareTraining("peri_ln", wide, Optimizer::adamw); }
 TEST(CudaTraining, WidePre) { compareTraining("pre_ln", wide, Optimizer::adamw); }

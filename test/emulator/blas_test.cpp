@@ -264,9 +264,9 @@ TEST(Blas, Refusals) {
     };
     refused(b, a, d, "op(A) is 40x8, op(B) 16x40, D 16x8");
     Matrix shifted = a;
-    shifted.device += 8;
-    refused(shifted, b, d, "A is not aligned to 16 bytes");
-    shifted.device += 8;
+    shifted.device += 1;
+    refused(shifted, b, d, "A is not aligned to 2 bytes");
+    shifted.device += 15;
     refused(shifted, b, d, "A: address 0x");
     Matrix same = d;
     same.device = a.device;

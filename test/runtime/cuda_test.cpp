@@ -70,7 +70,7 @@ Matrix CudaProducts::matrix(int64_t rows, int64_t columns, int64_t ld, int64_t t
     made.values.push_back(static_cast<double>(type == LNX_TYPE_BF16 ? wide(bits.back()) : value));
   }
   const size_t bytes = drawn.size() * (type == LNX_TYPE_BF16 ? 2 : 4);
-  made.device = *cuda->reserve(bytes, "a matrix");
+  made.device = *cuda->reserve(bytes, "a matrix", Content::anything);
   EXPECT_FALSE(cuda->upload(made.device,
                             type == LNX_TYPE_BF16 ? static_cast<const void *>(bits.data())
                                                   : static_cast<const void *>(drawn.data()),
@@ -316,4 +316,20 @@ TEST_F(CudaProducts, CallsBecomeGraphs) {
   call.time = 8;
   EXPECT_FALSE(cuda->run(runWork, call));
   EXPECT_EQ(times, 3);
+}
+
+// State starts as zeros. Scratch is what nobody has written: a program that counted on its zeros
+// would read them in no test.
+TEST_F(CudaProducts, OnlyStateIsCleared) {
+  constexpr size_t bytes = 256;
+  std::vector<unsigned char> got(bytes);
+  const auto reserved = [&](Content content) {
+    Result<void *> place = cuda->reserve(bytes, "a test", content);
+    EXPECT_TRUE(place);
+    EXPECT_FALSE(cuda->download(got.data(), *place, bytes));
+    return got;
+  };
+  EXPECT_EQ(reserved(Content::zeros), std::vector<unsigned char>(bytes, 0));
+  constexpr unsigned char unwritten = 0xcd; // as the emulator says
+  EXPECT_EQ(reserved(Content::anything), std::vector<unsigned char>(bytes, unwritten));
 }

@@ -33,6 +33,7 @@ private:
   Value exponent(OpBuilder &b, Value column) {
     return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logit(b, column), largest));
   }
+  Value sumExponents(Value size);
   void emitGradient(Value rows, Value sum, Value target);
 
   OpBuilder &b;
@@ -44,23 +45,36 @@ private:
 
 } // namespace
 
+/// Sets `largest` and sums exp(logit - largest), going over the logits once: a thread keeps its
+/// largest one so far and rescales its sum when a larger one comes (Milakov and Gimelshein 2018).
+/// The first rescales an empty sum by exp(lowest - logit) = 0.
+Value SoftmaxRow::sumExponents(Value size) {
+  auto maximum = vector::CombiningKind::MAXNUMF;
+  auto distance = [&](OpBuilder &b, Value from, Value to) {
+    return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, from, to));
+  };
+  auto loop = scf::ForOp::create(
+      b, loc, team.thread, size, indexOf(b, loc, team.shape.threads),
+      ValueRange{floatOf(b, loc, lowest), floatOf(b, loc, 0)},
+      [&](OpBuilder &b, Location loc, Value column, ValueRange so) {
+        Value value = logit(b, column), most = combine(b, loc, maximum, so[0], value);
+        Value before = arith::MulFOp::create(b, loc, so[1], distance(b, so[0], most));
+        Value sum = arith::AddFOp::create(b, loc, before, distance(b, value, most));
+        scf::YieldOp::create(b, loc, ValueRange{most, sum});
+      });
+  Value own = loop.getResult(0);
+  largest = team.reduce(maximum, own);
+  Value part = arith::MulFOp::create(b, loc, loop.getResult(1), distance(b, own, largest));
+  return team.reduce(vector::CombiningKind::ADD, part);
+}
+
 void SoftmaxRow::emit(Value rows) {
   Value size = indexOf(b, loc, k.vocabulary());
   Value batchRow = arith::AddIOp::create(b, loc, k.first, row);
   Value id = memref::LoadOp::create(b, loc, k.targets, batchRow);
   Value target = arith::IndexCastOp::create(b, loc, b.getIndexType(), id);
   Value hit = logit(b, target);
-  auto maximum = vector::CombiningKind::MAXNUMF;
-  largest =
-      team.reduce(maximum, team.gather(size, floatOf(b, loc, lowest),
-                                       [&](OpBuilder &b, Value column, Value most) {
-                                         return combine(b, loc, maximum, most, logit(b, column));
-                                       }));
-  Value sum = team.reduce(
-      vector::CombiningKind::ADD,
-      team.gather(size, floatOf(b, loc, 0), [&](OpBuilder &b, Value column, Value sum) -> Value {
-        return arith::AddFOp::create(b, loc, sum, exponent(b, column));
-      }));
+  Value sum = sumExponents(size);
   Value lse = arith::AddFOp::create(b, loc, math::LogOp::create(b, loc, sum), largest);
   Value loss = arith::SubFOp::create(b, loc, lse, hit);
   team.once([&](OpBuilder &b) { memref::StoreOp::create(b, loc, loss, k.losses, batchRow); });

@@ -82,7 +82,7 @@ Result<std::unique_ptr<Cpu>> Cpu::create(int threads, const char *wanted) {
   return cpu;
 }
 
-Result<void *> Cpu::reserve(size_t bytes, const char *purpose) {
+Result<void *> Cpu::reserve(size_t bytes, const char *purpose, Content) {
   Result<Block> block = Block::reserve(bytes, purpose);
   if (!block)
     return block.error();

@@ -19,7 +19,7 @@ public:
   const lnx_runtime &calls() const override { return table; }
   size_t workspaceBytes() const override { return memory.bytes(); }
   bool sharesMemory() const override { return true; }
-  Result<void *> reserve(size_t bytes, const char *purpose) override;
+  Result<void *> reserve(size_t bytes, const char *purpose, Content content) override;
   std::optional<Error> upload(void *to, const void *from, size_t bytes) override;
   std::optional<Error> download(void *to, const void *from, size_t bytes) override;
   std::optional<Error> run(lnx_entry entry, const lnx_call &call) override;

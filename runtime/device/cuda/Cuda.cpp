@@ -50,7 +50,8 @@ std::optional<Error> Cuda::start() {
   constexpr unsigned nonBlocking = 1;
   if (auto error = driver.check(driver.streamCreate(&stream, nonBlocking), "make a stream"))
     return error;
-  Result<void *> workspace = reserve(Blas::workspaceBytes, "the matrix products");
+  Result<void *> workspace =
+      reserve(Blas::workspaceBytes, "the matrix products", Content::anything);
   if (!workspace)
     return workspace.error();
   Result<std::unique_ptr<Blas>> opened = Blas::open(driver, addressOf(*workspace), stream);
@@ -124,7 +125,7 @@ Cuda::~Cuda() {
   driver.devicePrimaryCtxRelease(device);
 }
 
-Result<void *> Cuda::reserve(size_t bytes, const char *purpose) {
+Result<void *> Cuda::reserve(size_t bytes, const char *purpose, Content content) {
   bytes = std::max<size_t>(bytes, 16);
   CUdeviceptr address = 0;
   driver.ctxSetCurrent(context);
@@ -140,8 +141,9 @@ Result<void *> Cuda::reserve(size_t bytes, const char *purpose) {
   if (auto error = driver.check(result, "reserve memory"))
     return *error;
   reserved.push_back(address);
-  if (auto error = driver.check(driver.memsetD8Async(address, 0, bytes, stream), "clear memory"))
-    return *error;
+  if (content == Content::zeros)
+    if (auto error = driver.check(driver.memsetD8Async(address, 0, bytes, stream), "clear memory"))
+      return *error;
   return reinterpret_cast<void *>(address);
 }
 

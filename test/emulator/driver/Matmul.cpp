@@ -251,9 +251,11 @@ bool isOffered(const Matmul &x) {
   });
 }
 
-std::string range(const char *name, uint64_t address, uint64_t bytes, GlobalMemory &memory) {
-  if (address % 16)
-    return std::string("matmul: ") + name + " is not aligned to 16 bytes";
+std::string range(const char *name, uint64_t address, uint64_t bytes, uint64_t alignment,
+                  GlobalMemory &memory) {
+  if (address % alignment)
+    return std::string("matmul: ") + name + " is not aligned to " + std::to_string(alignment) +
+           " bytes";
   Allocation *a = memory.find(address);
   if (!a || !a->contains(address, bytes))
     return std::string("matmul: ") + name + ": " + memory.explain(address, bytes);
@@ -321,12 +323,14 @@ std::string emulator::badPointers(const Matmul &x, GlobalMemory &memory) {
     const char *name;
     uint64_t address, bytes;
     bool used;
+    uint64_t alignment = 16;
   };
+  // What more an algorithm needs of matrices, its preference has said.
   const Range ranges[] = {
-      {"A", x.pa, extent(x.a), true},
-      {"B", x.pb, extent(x.b), true},
-      {"C", x.pc, extent(x.c), x.beta != 0},
-      {"D", x.pd, extent(x.d), true},
+      {"A", x.pa, extent(x.a), true, widthOf(x.a.type)},
+      {"B", x.pb, extent(x.b), true, widthOf(x.b.type)},
+      {"C", x.pc, extent(x.c), x.beta != 0, widthOf(x.c.type)},
+      {"D", x.pd, extent(x.d), true, widthOf(x.d.type)},
       {"the bias", x.description.bias, biasLength(x) * widthOf(biasType(x)), adds(e) || sums(e)},
       {"the auxiliary matrix", x.description.aux,
        usesAux(e) ? ((x.n() - 1) * auxView(x, memory).ld + x.m()) * widthOf(auxView(x, memory).type)
@@ -336,7 +340,7 @@ std::string emulator::badPointers(const Matmul &x, GlobalMemory &memory) {
   };
   for (const Range &r : ranges)
     if (r.used)
-      if (std::string bad = range(r.name, r.address, r.bytes, memory); !bad.empty())
+      if (std::string bad = range(r.name, r.address, r.bytes, r.alignment, memory); !bad.empty())
         return bad;
   // D may lie on C, exactly; on nothing else.
   for (const Range &r : ranges)
