@@ -62,7 +62,7 @@ def registers(report, kernel):
 
 def ours(lnxc, ptxas, name, kernel, folder):
     ptx = folder / f"{name}.ptx"
-    ptx.write_text(run(lnxc, HERE / f"{name}.mlir", "--target=cuda", "--emit=ptx"))
+    ptx.write_text(run(lnxc, HERE / "Inputs" / f"{name}.mlir", "--target=cuda", "--emit=ptx"))
     report = run(ptxas, "-arch=sm_90a", "-v", ptx, "-o", folder / "ours.cubin")
     return registers(report, kernel), opcodes((folder / "ours.cubin").read_bytes(), kernel)
 
