@@ -6,7 +6,7 @@
 
 namespace lnx {
 
-/// The prelude's files, parsed. Each begins a fresh tree that the caller keeps alive.
+/// The prelude's files. They are parsed once: texts and trees stay as they are.
 std::vector<ast::FilePtr> parsePrelude(Diagnostics &diagnostics);
 
 } // namespace lnx
