@@ -11,9 +11,10 @@
 #include "mlir/Parser/Parser.h"
 
 #include <algorithm>
-#include <cmath>
+#include <atomic>
 #include <limits>
 #include <span>
+#include <thread>
 
 namespace lnx {
 namespace ir = ::mlir::lnx;
@@ -27,12 +28,16 @@ struct StreamMonitor::State {
   }
   std::optional<Error> read(const char *text);
   std::optional<Error> find(Session &session);
+  /// The layers of each parameter that is needed.
+  using Sizes = std::vector<std::vector<ir::stability::ParameterSize>>;
+  std::optional<Sizes> measure() const;
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::optional<ir::stability::StreamBound> bound;
   Session *session = nullptr;
   std::vector<const lnx_parameter *> parameters; ///< those that are needed
+  int threads = 1;
 };
 
 /// The analysis at the specification's text.
@@ -80,8 +85,10 @@ std::optional<Error> StreamMonitor::State::find(Session &measured) {
   return std::nullopt;
 }
 
-Result<StreamMonitor> StreamMonitor::create(Session &session) {
+Result<StreamMonitor> StreamMonitor::create(Session &session, int threads) {
   const auto state = std::make_shared<State>();
+  state->threads =
+      threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   std::optional<Error> error;
   onDeepStack([&] {
     error = state->read(session.program()->spec);
@@ -93,21 +100,49 @@ Result<StreamMonitor> StreamMonitor::create(Session &session) {
   return StreamMonitor(state);
 }
 
-std::vector<double> StreamMonitor::bounds() const {
-  std::vector<std::vector<ir::stability::ParameterSize>> sizes;
-  for (const lnx_parameter *parameter : state->parameters) {
-    sizes.emplace_back();
+/// Every layer is measured by itself, so that threads change no number. Absent where the device
+/// cannot be read.
+std::optional<StreamMonitor::State::Sizes> StreamMonitor::State::measure() const {
+  struct Layer {
+    std::span<const float> values;
+    std::span<const int64_t> shape;
+    ir::stability::ParameterSize *size;
+  };
+  Sizes sizes;
+  std::vector<Layer> layers;
+  for (const lnx_parameter *parameter : parameters) {
     const std::span shape(parameter->shape, static_cast<size_t>(parameter->rank));
+    sizes.emplace_back(static_cast<size_t>(parameter->layers));
     for (int64_t layer = 0; layer < parameter->layers; ++layer) {
-      const Result<std::span<const float>> values = state->session->read(*parameter, layer);
+      const Result<std::span<const float>> values = session->read(*parameter, layer);
       if (!values) // the next call says why
-        return std::vector(state->session->hiddenStatistics().size(),
-                           std::numeric_limits<double>::infinity());
-      sizes.back().push_back(measureParameter(*values, shape, state->bound->headSize()));
+        return std::nullopt;
+      layers.push_back({*values, shape, &sizes.back()[static_cast<size_t>(layer)]});
     }
   }
+  // The largest first: no thread is left with one at the end.
+  std::ranges::sort(layers, std::greater(), [](const Layer &layer) { return layer.values.size(); });
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < layers.size(); i = next++)
+      *layers[i].size = measureParameter(layers[i].values, layers[i].shape, bound->headSize());
+  };
+  std::vector<std::thread> others;
+  for (int thread = 1; thread < threads; ++thread)
+    others.emplace_back(work);
+  work();
+  for (std::thread &other : others)
+    other.join();
+  return sizes;
+}
+
+std::vector<double> StreamMonitor::bounds() const {
+  const std::optional<State::Sizes> sizes = state->measure();
+  if (!sizes)
+    return std::vector(state->session->hiddenStatistics().size(),
+                       std::numeric_limits<double>::infinity());
   std::vector<double> bounds;
-  onDeepStack([&] { bounds = state->bound->evaluate(sizes); });
+  onDeepStack([&] { bounds = state->bound->evaluate(*sizes); });
   return bounds;
 }
 

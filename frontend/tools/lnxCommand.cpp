@@ -101,10 +101,10 @@ int64_t parameterCount(const lnx_program &program) {
   return count;
 }
 
-std::string boundHidden(TrainOptions &options, Session &session, int64_t every) {
+std::string boundHidden(TrainOptions &options, Session &session, int64_t every, int threads) {
   if (session.hiddenStatistics().empty())
     return "";
-  Result<StreamMonitor> monitor = StreamMonitor::create(session);
+  Result<StreamMonitor> monitor = StreamMonitor::create(session, threads);
   if (!monitor)
     return fmt::format("hid has no bound: {}\n", monitor.error().message);
   options.hiddenBounds = [monitor = *monitor] { return monitor.bounds(); };

@@ -55,7 +55,7 @@ int64_t parameterCount(const lnx_program &program);
 
 // Lets training evaluate what the hidden states cannot exceed, every `every` steps. Returns a line
 // that says why where it cannot, else nothing. `session` outlives the training.
-std::string boundHidden(TrainOptions &options, Session &session, int64_t every);
+std::string boundHidden(TrainOptions &options, Session &session, int64_t every, int threads);
 
 // Which vocabulary.
 struct TokenizerChoice {

@@ -139,7 +139,7 @@ static Result<Session> openContender(const DemoOptions &options, const Contender
 }
 
 static Result<TrainSummary> trainContender(Session &session, const Contender &contender,
-                                           const Split &data, int64_t steps,
+                                           const Split &data, int64_t steps, int threads,
                                            const std::atomic<bool> &stop) {
   say(stdout,
       fmt::format("\n{} ({}): {} parameters, depth {}\n", contender.title, contender.meaning,
@@ -149,7 +149,7 @@ static Result<TrainSummary> trainContender(Session &session, const Contender &co
   shown.bytesPerToken = 1;
   Watch watch(shown);
   TrainOptions train = trainOptions(steps);
-  say(stdout, boundHidden(train, session, shown.every));
+  say(stdout, boundHidden(train, session, shown.every, threads));
   Result<TrainSummary> summary =
       Trainer(session, data.training, &data.heldOut, train).run(watch, &stop);
   watch.progress.finish();
@@ -200,7 +200,8 @@ static Result<std::vector<TrainSummary>> trainAll(const DemoOptions &options, co
     }
     if (!session)
       return session.error();
-    Result<TrainSummary> summary = trainContender(*session, contender, data, steps, stop);
+    Result<TrainSummary> summary =
+        trainContender(*session, contender, data, steps, options.threads, stop);
     if (!summary)
       return summary.error();
     if (summary->outcome == Outcome::stopped)

@@ -166,7 +166,7 @@ static Exit trainAndReport(const TrainCommand &options, Session &session, const 
   shown.bytesPerToken = bytes ? 1 : 0;
   Screen screen(talk, shown, run);
   TrainOptions train = options.train;
-  say(talk, boundHidden(train, session, options.every));
+  say(talk, boundHidden(train, session, options.every, options.threads));
   Trainer trainer(session, data.training, &data.heldOut, train);
   Result<TrainSummary> summary = trainer.run(screen, &stopOnSignals());
   screen.progress.finish();

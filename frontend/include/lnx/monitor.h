@@ -22,8 +22,9 @@ namespace lnx {
 class StreamMonitor {
 public:
   /// Of the specification that the session's program carries; the session outlives it and stays
-  /// where it is. The error says why this model has no bound.
-  static Result<StreamMonitor> create(Session &session);
+  /// where it is. The error says why this model has no bound. `threads` measure parameters; 0: as
+  /// many as the machine has.
+  static Result<StreamMonitor> create(Session &session, int threads = 0);
 
   /// Upper bounds of mean |x| in the order of Session::hiddenStatistics, for the parameters of this
   /// moment, so between `gradient` and `update`; infinity where none is known. Promises of the
