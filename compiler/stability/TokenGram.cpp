@@ -19,30 +19,51 @@ double TokenGram::meanDiagonal() const {
   return sum / static_cast<double>(n);
 }
 
+namespace {
+/// Sums in flight: additions do not wait for one another.
+struct Lanes {
+  static constexpr int64_t lanes = 8;
+  double sums[lanes] = {};
+
+  template <typename Entry> void add(int64_t count, Entry entry) {
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes)
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        sums[lane] += entry(i + lane);
+    for (; i < count; ++i)
+      sums[i % lanes] += entry(i);
+  }
+  double total() const {
+    double sum = 0;
+    for (double own : sums)
+      sum += own;
+    return sum;
+  }
+};
+} // namespace
+
 double TokenGram::meanOffDiagonal() const {
   if (n < 2)
     return 0;
-  double sum = 0;
+  Lanes sum;
   for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < i; ++j)
-      sum += row(i)[j];
-  return 2 * sum / static_cast<double>(n * (n - 1));
+    sum.add(i, [from = row(i)](int64_t j) { return from[j]; });
+  return 2 * sum.total() / static_cast<double>(n * (n - 1));
 }
 
 double TokenGram::dot(const TokenGram &other) const {
-  double lower = 0, diagonals = 0;
-  for (int64_t i = 0; i < size(); ++i)
-    lower += entries[i] * other.entries[i];
+  Lanes lower;
+  lower.add(size(), [a = data(), b = other.data()](int64_t i) { return a[i] * b[i]; });
+  double diagonals = 0;
   for (int64_t i = 0; i < n; ++i)
     diagonals += diagonal(i) * other.diagonal(i);
-  return 2 * lower - diagonals;
+  return 2 * lower.total() - diagonals;
 }
 
 double TokenGram::total() const {
-  double lower = 0;
-  for (double e : entries)
-    lower += e;
-  return 2 * lower - meanDiagonal() * static_cast<double>(n);
+  Lanes lower;
+  lower.add(size(), [from = data()](int64_t i) { return from[i]; });
+  return 2 * lower.total() - meanDiagonal() * static_cast<double>(n);
 }
 
 void TokenGram::scale(const std::vector<double> &s) {
@@ -85,6 +106,13 @@ std::vector<double> TokenGram::inverseNorms(double eps, double gain) const {
   return s;
 }
 
+std::vector<double> UniformAttention::weights() const {
+  std::vector<double> weights(n);
+  for (int64_t i = 0; i < n; ++i)
+    weights[i] = 1 / seen(i);
+  return weights;
+}
+
 TokenGram UniformAttention::average(const TokenGram &k) const {
   if (!causal)
     return TokenGram(n, k.total() / static_cast<double>(n * n),
@@ -102,9 +130,7 @@ TokenGram UniformAttention::average(const TokenGram &k) const {
     // Column i above the diagonal holds what row i holds left of it.
     to[i] = (i > 0 ? to[i - 1] : 0) + prefix + from[i];
   }
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j <= i; ++j)
-      sums.row(i)[j] /= seen(i) * seen(j);
+  sums.scale(weights());
   return sums;
 }
 
@@ -112,9 +138,7 @@ TokenGram UniformAttention::spread(const TokenGram &g) const {
   if (!causal)
     return TokenGram(n, g.total() / static_cast<double>(n * n),
                      g.total() / static_cast<double>(n * n));
-  std::vector<double> weight(n), below(n, 0), suffix(n + 1);
-  for (int64_t i = 0; i < n; ++i)
-    weight[i] = 1 / seen(i);
+  std::vector<double> weight = weights(), below(n, 0), suffix(n + 1);
   TokenGram sums(n);
   for (int64_t k = n - 1; k >= 0; --k) {
     const double *from = g.row(k);

@@ -51,6 +51,8 @@ struct UniformAttention {
   bool causal;
 
   double seen(int64_t i) const { return static_cast<double>(causal ? i + 1 : n); }
+  /// Of each position, of what it sees.
+  std::vector<double> weights() const;
   /// A K A^T
   TokenGram average(const TokenGram &k) const;
   /// A^T G A
