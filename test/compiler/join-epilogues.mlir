@@ -8,6 +8,9 @@
 lnx.parameter @W "W" layers 2 from 1 <"normal", [0.02], [0.0]> : tensor<8x16xf32>
 lnx.parameter @V "V" layers 2 from 1 <"normal", [0.02], [0.0]> : tensor<16x8xf32>
 lnx.parameter @b "b" layers 2 from 1 <"const", [0.0], [0.0]> : tensor<16xf32>
+lnx.parameter @W0 "W0" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<8x16xf32>
+lnx.parameter @V0 "V0" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<16x8xf32>
+lnx.parameter @b0 "b0" layers 1 from 0 <"const", [0.0], [0.0]> : tensor<16xf32>
 lnx.parameter @Q "Q" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<8x8xf32>
 lnx.parameter @q "q" layers 1 from 0 <"const", [0.0], [0.0]> : tensor<8xf32>
 lnx.parameter @E "E" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<5x8xf32>
@@ -89,6 +92,53 @@ func.func @attention(%tokens: tensor<?xi32>, %targets: tensor<?xi32>) attributes
   return
 }
 
+// The slope of GELU at a value in memory joins the gradient that it multiplies, whatever its operations
+// look like; then the bias gradient is not in a kernel for rows, and joins the weight's.
+// CHECK-LABEL: @slope
+// CHECK: lnx.group gemm
+// CHECK: lnx.group gemm
+// CHECK-NEXT: lnx.matmul {{.*}} {transpose_rhs}
+// CHECK-NOT: lnx.group
+// CHECK: lnx.sigmoid
+// CHECK-NOT: lnx.group
+// CHECK: lnx.yield
+// CHECK: lnx.group gemm
+// CHECK-NEXT: lnx.matmul {{.*}} {transpose_lhs}
+// CHECK-NEXT: lnx.sum_rows
+// CALLS-LABEL: func.func @slope
+// CALLS: call @lnx_matmul(%c0, %c1, %{{.*}}, %c16, %c8, %c0, %{{.*}}, %c8, %{{.*}}, %c8, %c0, %c0, %{{.*}}, %c16, %c6, %c0, %{{.*}}, %c16)
+// CALLS: call @lnx_matmul(%c1, %c0, %c8, %c16, {{.*}}, %c9, %{{.*}}, %c0, %c0)
+func.func @slope(%tokens: tensor<?xi32>, %targets: tensor<?xi32>) attributes {lnx.entry} {
+  %table = lnx.get @E : tensor<5x8xf32>
+  %x = lnx.gather %table, %tokens : tensor<5x8xf32>, tensor<?xi32>
+  %w = lnx.get @W0 : tensor<8x16xf32>
+  %v = lnx.get @V0 : tensor<16x8xf32>
+  %a = lnx.matmul %x, %w : tensor<?x8xf32>, tensor<8x16xf32>
+  %one = lnx.constant 1.0
+  %c1 = lnx.constant 1.5957691216057308
+  %c3 = lnx.constant 0.07135481627260025
+  %c9 = lnx.constant 0.21406444881780074
+  %d = lnx.matmul %x, %v {transpose_rhs} : tensor<?x8xf32>, tensor<16x8xf32>
+  %a2 = lnx.mul %a, %a : tensor<?x16xf32>, tensor<?x16xf32>
+  %p = lnx.mul %a2, %c3 : tensor<?x16xf32>, tensor<f32>
+  %q = lnx.add %c1, %p : tensor<f32>, tensor<?x16xf32>
+  %u = lnx.mul %q, %a : tensor<?x16xf32>, tensor<?x16xf32>
+  %s = lnx.sigmoid %u : tensor<?x16xf32>
+  %r = lnx.sub %one, %s : tensor<f32>, tensor<?x16xf32>
+  %sr = lnx.mul %s, %r : tensor<?x16xf32>, tensor<?x16xf32>
+  %p9 = lnx.mul %a2, %c9 : tensor<?x16xf32>, tensor<f32>
+  %q9 = lnx.add %p9, %c1 : tensor<?x16xf32>, tensor<f32>
+  %aq = lnx.mul %q9, %a : tensor<?x16xf32>, tensor<?x16xf32>
+  %t = lnx.mul %aq, %sr : tensor<?x16xf32>, tensor<?x16xf32>
+  %slope = lnx.add %t, %s : tensor<?x16xf32>, tensor<?x16xf32>
+  %du = lnx.mul %slope, %d : tensor<?x16xf32>, tensor<?x16xf32>
+  %db = lnx.sum_rows %du : tensor<?x16xf32>
+  lnx.accumulate @b0, %db : tensor<16xf32>
+  %dw = lnx.matmul %x, %du {transpose_lhs} : tensor<?x8xf32>, tensor<?x16xf32>
+  lnx.accumulate @W0, %dw : tensor<8x16xf32>
+  return
+}
+
 //--- apart.mlir
 lnx.parameter @W "W" layers 2 from 1 <"normal", [0.02], [0.0]> : tensor<8x8xf32>
 lnx.parameter @b "b" layers 2 from 1 <"const", [0.0], [0.0]> : tensor<8xf32>
@@ -113,6 +163,24 @@ func.func @rows(%x: tensor<?x8xf32>) -> (tensor<8x8xf32>, tensor<8xf32>) {
   %db = lnx.sum_rows %e : tensor<?x8xf32>
   %dw = lnx.matmul %x, %e {transpose_lhs} : tensor<?x8xf32>, tensor<?x8xf32>
   return %dw, %db : tensor<8x8xf32>, tensor<8xf32>
+}
+
+// The slope of SiLU is none of GELU's.
+// CHECK-LABEL: @other_slope
+// CHECK: lnx.group gemm
+// CHECK-NEXT: lnx.matmul {{.*}} {transpose_rhs}
+// CHECK-NEXT: lnx.yield
+func.func @other_slope(%x: tensor<?x8xf32>, %a: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %w = lnx.get @W : tensor<8x8xf32>
+  %one = lnx.constant 1.0
+  %d = lnx.matmul %x, %w {transpose_rhs} : tensor<?x8xf32>, tensor<8x8xf32>
+  %s = lnx.sigmoid %a : tensor<?x8xf32>
+  %r = lnx.sub %one, %s : tensor<f32>, tensor<?x8xf32>
+  %t = lnx.mul %a, %r : tensor<?x8xf32>, tensor<?x8xf32>
+  %q = lnx.add %one, %t : tensor<f32>, tensor<?x8xf32>
+  %slope = lnx.mul %s, %q : tensor<?x8xf32>, tensor<?x8xf32>
+  %du = lnx.mul %d, %slope : tensor<?x8xf32>, tensor<?x8xf32>
+  return %du : tensor<?x8xf32>
 }
 
 // A stack goes on holding products while someone reads them as they are, or with another bias.

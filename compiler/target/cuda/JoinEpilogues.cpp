@@ -22,7 +22,8 @@ struct JoinEpilogues : PassWrapper<JoinEpilogues, OperationPass<ModuleOp>> {
 
 //===-- groups -----------------------------------------------------------------===//
 
-/// Makes a group of `ops`, in their order, in the place of `at`.
+/// Makes a group of `ops`, in their order, in the place of `at`. Others may go on using some of
+/// them.
 static void makeGroup(ArrayRef<Operation *> ops, Operation *at, ValueRange outputs) {
   OpBuilder builder(at);
   Location loc = at->getLoc();
@@ -48,7 +49,8 @@ static void makeGroup(ArrayRef<Operation *> ops, Operation *at, ValueRange outpu
     output.replaceUsesWithIf(
         result, [&](OpOperand &use) { return !llvm::is_contained(ops, use.getOwner()); });
   for (Operation *op : llvm::reverse(ops))
-    op->erase();
+    if (op->use_empty())
+      op->erase();
 }
 
 //===-- bias and GELU ----------------------------------------------------------===//
@@ -67,6 +69,12 @@ template <typename Op> static Op userOf(Value value) {
     if (auto op = dyn_cast<Op>(user))
       return op;
   return Op();
+}
+
+/// Whether a value is in memory whoever reads it.
+static bool isStored(Value value) {
+  auto producer = dyn_cast_or_null<PrimitiveOpInterface>(value.getDefiningOp());
+  return !producer || producer.getOpClass() != OpClass::Rowwise;
 }
 
 /// Whether someone needs `sum` in memory, or its GELU: what only kernels for rows read is added
@@ -165,15 +173,31 @@ static void joinBias(MatmulOp product) {
   makeGroup(ops, place, outputs);
 }
 
+//===-- the slope of GELU ------------------------------------------------------===//
+
+/// A gradient of rows times the derivative of GELU at a value that is in memory.
+static bool joinSlope(MatmulOp product) {
+  auto mul = userOf<MulOp>(product.getResult());
+  if (!mul || !product.getResult().hasOneUse() || mul->getBlock() != product->getBlock())
+    return false;
+  Value slope = mul.getLhs() == product.getResult() ? mul.getRhs() : mul.getLhs();
+  Value argument = slope == product.getResult() ? Value() : cuda::geluArgument(slope);
+  if (!argument || !isStored(argument))
+    return false;
+  llvm::SetVector<Operation *> ops;
+  ops.insert(product);
+  cuda::collectExpression(slope, ops, argument);
+  ops.insert(mul);
+  makeGroup(ops.getArrayRef(), mul, mul->getResults());
+  return true;
+}
+
 //===-- gradients of weight and bias -------------------------------------------===//
 
 /// The sum over the rows of `value` where it is read from memory anyway: what a kernel for rows
 /// computes it sums on the way.
 static SumRowsOp sumOf(Value value) {
-  auto producer = dyn_cast_or_null<PrimitiveOpInterface>(value.getDefiningOp());
-  if (!producer || producer.getOpClass() == OpClass::Rowwise)
-    return SumRowsOp();
-  return userOf<SumRowsOp>(value);
+  return value.getDefiningOp() && isStored(value) ? userOf<SumRowsOp>(value) : SumRowsOp();
 }
 
 static void joinSum(MatmulOp product) {
@@ -206,7 +230,7 @@ void JoinEpilogues::runOnOperation() {
   for (MatmulOp product : products) {
     if (product.getTransposeLhs())
       joinSum(product);
-    else
+    else if (!joinSlope(product))
       joinBias(product);
   }
 }

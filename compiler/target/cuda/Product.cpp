@@ -10,19 +10,27 @@ using namespace mlir::lnx;
 
 namespace {
 
-/// The members of a group, and where its results go.
+/// The members of a group.
 struct Members {
   MatmulOp product;
   AddOp add;
   GeluOp gelu;
+  MulOp mul;
   SumRowsOp sum;
-  Value bias; ///< what `add` adds
+  Value bias;     ///< what `add` adds
+  Value argument; ///< whose slope of GELU `mul` multiplies by
 
   /// What is computed last, but for a sum.
-  Value last() { return gelu ? gelu.getResult() : add ? add.getResult() : product.getResult(); }
+  Value last() {
+    if (mul)
+      return mul.getResult();
+    return gelu ? gelu.getResult() : add ? add.getResult() : product.getResult();
+  }
   int64_t epilogue(bool keeps) {
     if (sum)
       return sum.getX() == product.getRhs() ? LNX_EPILOGUE_SUM_B : LNX_EPILOGUE_SUM_A;
+    if (mul)
+      return LNX_EPILOGUE_GELU_GRAD;
     if (!gelu)
       return LNX_EPILOGUE_BIAS;
     if (keeps)
@@ -33,21 +41,36 @@ struct Members {
 
 } // namespace
 
+static Value otherOperand(Operation *op, Value value) {
+  return op->getOperand(op->getOperand(0) == value ? 1 : 0);
+}
+
+/// `value` is the product or its sum with a bias: who reads it?
+static void findReaders(Members &members, Value value) {
+  for (Operation *user : value.getUsers()) {
+    if (auto gelu = dyn_cast<GeluOp>(user))
+      members.gelu = gelu;
+    if (auto mul = dyn_cast<MulOp>(user)) {
+      members.mul = mul;
+      members.argument = cuda::geluArgument(otherOperand(mul, value));
+    }
+    if (auto add = dyn_cast<AddOp>(user)) {
+      members.add = add;
+      members.bias = otherOperand(add, value);
+      findReaders(members, add.getResult());
+    }
+  }
+}
+
 static Members membersOf(GroupOp group) {
   Members members;
   for (Operation &op : group.getBody().front()) {
     if (auto product = dyn_cast<MatmulOp>(op))
       members.product = product;
-    if (auto add = dyn_cast<AddOp>(op))
-      members.add = add;
-    if (auto gelu = dyn_cast<GeluOp>(op))
-      members.gelu = gelu;
     if (auto sum = dyn_cast<SumRowsOp>(op))
       members.sum = sum;
   }
-  if (members.add)
-    members.bias = members.add.getLhs() == members.product.getResult() ? members.add.getRhs()
-                                                                       : members.add.getLhs();
+  findReaders(members, members.product.getResult());
   return members;
 }
 
@@ -97,6 +120,8 @@ LogicalResult cuda::lowerProduct(GroupOp group, GroupBuffers &buffers) {
   Value a = inputBuffer(buffers, product.getLhs()), b = inputBuffer(buffers, product.getRhs());
   if (members.add)
     vector = inputBuffer(buffers, members.bias);
+  if (members.mul)
+    aux = inputBuffer(buffers, members.argument);
   bool transposeA = product.getTransposeLhs(), transposeB = product.getTransposeRhs();
   const int64_t type = typeNumber(a), typeC = typeNumber(c),
                 epilogue = members.epilogue(aux != nullptr);
