@@ -23,8 +23,7 @@ def Lnx_ModelOp : Lnx_Op<"model", [IsolatedFromAbove, Symbol, SingleBlock, NoReg
   let summary = "one elaborated model";
   let description = [{
     The body ends in `lnx.return` of the logits, `tensor<?xVxf32>`. `settings` keeps the numbers the
-    model was elaborated with; `context` is the longest sequence, 0 for no limit. The unit attribute
-    `chooses_by_depth` says that a number or a statement was chosen by comparing with the depth.
+    model was elaborated with; `context` is the longest sequence, 0 for no limit.
 
     A *schedule* is a number as a function of the layer l and the depth N, as text: one sum of
     c*l^p*N^s*log(N)^q, "1/2*N^-1/2", or a lower and an upper one, "0 .. N^-1" (Schedule.h). It holds

@@ -95,11 +95,6 @@ Value applyUnary(Elaborator &e, BuiltinCall &call) {
   const Argument &x = *call.args[0];
   const std::string name = call.builtin.name;
   if (const Number *number = x.value.as<Number>()) {
-    // Powers and logarithms keep their form at every depth. 1 - tanh(1e5/depth) looks constant in
-    // any table and is linear beyond 1e5 layers; a step is seen only where it is taken.
-    const bool keepsForm = name == "sqrt" || name == "rsqrt" || name == "log";
-    if (!keepsForm && number->isSchedule())
-      e.chooseByDepth();
     Number result = number->map([&](const Scalar &s) { return ofScalar(name, s); },
                                 [&](const Schedule &s) { return ofSchedule(name, s); });
     if (!result.any([](const Scalar &s) { return !s.isFinite(); }))
@@ -122,8 +117,6 @@ Value applyId(Elaborator &, BuiltinCall &call) { return call.args[0]->value; }
 Value applyExtremum(Elaborator &e, BuiltinCall &call) {
   const bool isMax = std::string_view(call.builtin.name) == "max";
   const Number *a = call.args[0]->value.as<Number>(), *b = call.args[1]->value.as<Number>();
-  if (a && b && (a->isSchedule() || b->isSchedule()))
-    e.chooseByDepth();
   if (a && b)
     return Value(Number::map(
                      *a, *b,

@@ -59,11 +59,6 @@ void Elaborator::finish(ir::ModelOp op, const ast::Decl &decl, const Value &logi
   for (const auto &[name, attr] : settingAttrs)
     attrs.push_back(builder.getNamedAttr(name, attr));
   op.setSettingsAttr(builder.getDictionaryAttr(attrs));
-  // What all of these layers agree on, a later one may not: `if l > 1000`.
-  for (const auto &[condition, seen] : outcomes)
-    choosesByDepth |= seen != 3;
-  if (choosesByDepth)
-    op->setAttr("chooses_by_depth", builder.getUnitAttr());
   if (isOfOneDepth)
     op->setAttr("one_depth", builder.getUnitAttr());
 }

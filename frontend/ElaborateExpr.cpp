@@ -114,25 +114,10 @@ bool Elaborator::mayDivideBy(const Number &divisor, const ast::Expr &expr) {
   return true;
 }
 
-/// In a sum with a schedule, a part that no table of these depths shows may yet outgrow the other:
-/// 1/depth + 1e-13 is linear. Tables are read to 1e-9.
-static bool hidesSummand(const Number &a, const Number &b) {
-  if (!a.isSchedule() && !b.isSchedule())
-    return false;
-  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
-    const double x = std::fabs(a.at(i).value()), y = std::fabs(b.at(i).value());
-    if (std::min(x, y) != 0 && std::min(x, y) < 1e-7 * std::max(x, y))
-      return true;
-  }
-  return false;
-}
-
 Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, const Value &l,
                              const Value &r) {
   using Op = ast::BinaryOp;
   if (const Number *a = l.as<Number>(), *b = r.as<Number>(); a && b) {
-    if ((node.op == Op::Add || node.op == Op::Sub) && hidesSummand(*a, *b))
-      chooseByDepth();
     const auto apply = [&](const auto &x, const auto &y) {
       return node.op == Op::Add   ? x + y
              : node.op == Op::Sub ? x - y
@@ -169,21 +154,6 @@ Value Elaborator::arithmetic(const ast::Expr &expr, const ast::Binary &node, con
   }
 }
 
-/// An exponent that changes with the depth, or is so near a small fraction that tables are read as
-/// that one: N^1e-12 is not bounded.
-static bool hidesExponent(const Number &base, const Number &exponent) {
-  if (exponent.isSchedule())
-    return true;
-  const double e = exponent.front().value();
-  for (int under = 1; base.isSchedule() && under <= 16; ++under) {
-    const double distance = std::fabs(e * under - std::round(e * under));
-    // A fraction is as near as the rounding of its double.
-    if (distance > 1e-14 * std::fabs(e * under) && distance < 1e-6)
-      return true;
-  }
-  return false;
-}
-
 Value Elaborator::powerOf(const ast::Expr &expr, const ast::Binary &node, const Value &l,
                           const Value &r) {
   const Number *exponent = r.as<Number>();
@@ -192,8 +162,6 @@ Value Elaborator::powerOf(const ast::Expr &expr, const ast::Binary &node, const 
     return {};
   }
   if (const Number *base = l.as<Number>()) {
-    if (hidesExponent(*base, *exponent))
-      chooseByDepth();
     const auto apply = [](const auto &b, const auto &e) { return power(b, e); };
     return finite(Number::map(*base, *exponent, apply, apply), expr);
   }

@@ -39,14 +39,11 @@ void Elaborator::markDepth(const std::string &formal, Value &value) {
   const Number *number = value.as<Number>();
   if (!number || (formal != "depth" && formal != "N" && formal != "M"))
     return;
-  Number marked = *number;
-  marked.isOfDepth = true;
   const Scalar here = number->front();
   if (!depthUnit && isPositive(here))
     depthUnit = here;
   if (!number->hasSchedule() && isPositive(here))
-    marked = marked.with(Schedule::depth(here / *depthUnit));
-  value = Value(std::move(marked), value.origin());
+    value = Value(number->with(Schedule::depth(here / *depthUnit)), value.origin());
 }
 
 /// Gives each formal its value and takes the arguments it used out of `args`.

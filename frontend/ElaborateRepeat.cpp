@@ -131,7 +131,6 @@ bool Elaborator::runBodyOf(ir::RepeatOp op, const ast::Repeat &node, Run &run,
   for (int64_t i = 0; i < run.count; ++i)
     layers.push_back(run.first + i);
   Number index = Number(std::move(layers)).with(run.stretch.index());
-  index.isOfLayer = true;
   frame->scopes.emplace_back();
   frame->scopes.back().emplace(node.index.text,
                                Binding{Value(std::move(index), Location()), node.index.location});

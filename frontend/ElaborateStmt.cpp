@@ -178,10 +178,6 @@ Comparison Elaborator::compareNumbers(const ast::Condition &condition, const Num
                                       const Number &b) {
   using Op = ast::CompareOp;
   Comparison result;
-  // One answer for all layers says nothing about other depths.
-  const bool isOfLayer = a.isOfLayer || b.isOfLayer;
-  if (!isOfLayer && (a.isOfDepth || b.isOfDepth))
-    chooseByDepth();
   for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
     const int order = Scalar::compare(a.at(i), b.at(i));
     result.truths.push_back(condition.op == Op::Less           ? order < 0
@@ -190,8 +186,6 @@ Comparison Elaborator::compareNumbers(const ast::Condition &condition, const Num
                             : condition.op == Op::GreaterEqual ? order >= 0
                             : condition.op == Op::Equal        ? order == 0
                                                                : order != 0);
-    if (isOfLayer)
-      outcomes[&condition] |= result.truths.back() ? 2 : 1;
   }
   if (a.hasSchedule() || b.hasSchedule())
     result.always = truthOf(condition.op, a.schedule(), b.schedule(),

@@ -133,9 +133,6 @@ public:
   /// `used`: where it is named first.
   mlir::Value input(llvm::StringRef name, Location used);
   mlir::OpBuilder &ops() { return builder; }
-  /// A number or a statement was chosen by comparing with the depth: tables of some depths then say
-  /// nothing about all of them, and the verifier must not read a growth class from them.
-  void chooseByDepth() { choosesByDepth = true; }
   /// Something of the model is known at this depth only.
   void keepToDepth() { isOfOneDepth = true; }
   void keepToDepth(const Number &number) { isOfOneDepth |= number.hasSchedule(); }
@@ -263,12 +260,9 @@ private:
   uint32_t depth = 0;      // of nested evaluation
   uint32_t expansions = 0; // calls of definitions so far
   bool isExhausted = false;
-  bool choosesByDepth = false;
   bool isOfOneDepth = false;
   /// The first setting that says how deep the model is: the N of its schedules.
   std::optional<Scalar> depthUnit;
-  /// Of conditions on the layer: 1 where some layer said no, 2 where one said yes.
-  std::map<const ast::Condition *, int> outcomes;
 };
 
 /// Enters a frame for as long as it lives.

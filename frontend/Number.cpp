@@ -44,8 +44,6 @@ Number Number::map(const std::function<Scalar(const Scalar &)> &f,
   for (size_t i = 0; i < size(); ++i)
     values.push_back(f(at(i)));
   Number result(std::move(values));
-  result.isOfDepth = isOfDepth;
-  result.isOfLayer = isOfLayer;
   return formula ? result.with(g(*formula)) : result;
 }
 
@@ -59,8 +57,6 @@ Number Number::map(const Number &a, const Number &b,
   for (size_t i = 0; i < count; ++i)
     values.push_back(f(a.at(i), b.at(i)));
   Number result(std::move(values));
-  result.isOfDepth = a.isOfDepth || b.isOfDepth;
-  result.isOfLayer = a.isOfLayer || b.isOfLayer;
   return a.formula || b.formula ? result.with(g(a.schedule(), b.schedule())) : result;
 }
 

@@ -45,12 +45,6 @@ public:
   bool any(const std::function<bool(const Scalar &)> &f) const;
   bool operator==(const Number &other) const;
 
-  /// Made from the model's depth: another depth may give another number.
-  bool isOfDepth = false;
-  /// Made from the index of the layer: deeper models have more of them.
-  bool isOfLayer = false;
-  bool isSchedule() const { return isOfDepth || isOfLayer; }
-
 private:
   Scalar single;
   std::shared_ptr<const std::vector<Scalar>> layers;
