@@ -71,6 +71,7 @@ Schedule Schedule::unknown(bool ofLayer) {
 Schedule Schedule::in(const Layers &layers) const {
   Schedule result = *this;
   result.where = layers;
+  result.image.reset();
   return result;
 }
 
@@ -113,7 +114,8 @@ std::optional<Scalar> Schedule::asConstant() const {
 
 Schedule operator-(const Schedule &x) {
   return Schedule::between(x.high ? std::optional(negated(*x.high)) : std::nullopt,
-                           x.low ? std::optional(negated(*x.low)) : std::nullopt, x);
+                           x.low ? std::optional(negated(*x.low)) : std::nullopt, x)
+      .with(x.scaledImage(-1));
 }
 
 Schedule operator+(const Schedule &x, const Schedule &y) {
@@ -122,7 +124,8 @@ Schedule operator+(const Schedule &x, const Schedule &y) {
     low = sumOf(*x.low, *y.low, Toward::below);
   if (x.high && y.high)
     high = sumOf(*x.high, *y.high, Toward::above);
-  return Schedule::between(std::move(low), std::move(high), x.joined(y));
+  const Schedule sum = Schedule::between(std::move(low), std::move(high), x.joined(y));
+  return x.image && y.image ? sum.differenceOf(*x.image, *y.image) : sum;
 }
 
 Schedule operator-(const Schedule &x, const Schedule &y) { return x + -y; }
@@ -143,7 +146,8 @@ Schedule operator*(const Schedule &x, const Schedule &y) {
       return Schedule::ofSum({}, like);
     if (!one->low->empty() && isPositive(one->low->front().c))
       return Schedule::between(product(one->low, other->low, Toward::below),
-                               product(one->low, other->high, Toward::above), like);
+                               product(one->low, other->high, Toward::above), like)
+          .with(other->scaledImage(one->asConstant()));
   }
   if (x.exact && y.exact)
     return Schedule::between(product(x.low, y.low, Toward::below),
@@ -182,7 +186,7 @@ static std::optional<Sum> inverseAbove(const Sum &sum, const Layers &layers) {
 
 Schedule reciprocal(const Schedule &x) {
   if (x.exact && x.low->size() == 1)
-    return Schedule::ofSum({power(x.low->front(), -1)}, x);
+    return Schedule::ofSum({power(x.low->front(), -1)}, x).with(x.imageUnder(-1));
   if (!x.isNonNegative())
     return (-x).isNonNegative() ? -reciprocal(-x) : Schedule::unknown(x.ofLayer);
   std::optional<Sum> low = Sum(), high = inverseAbove(*x.low, x.where);
@@ -192,7 +196,7 @@ Schedule reciprocal(const Schedule &x) {
     if (const Sum above = positiveAbove(*x.high); !above.empty())
       if (const std::optional<Monomial> one = oneAbove(above, x.where))
         low = Sum{power(*one, -1)};
-  return Schedule::between(std::move(low), std::move(high), x);
+  return Schedule::between(std::move(low), std::move(high), x).with(x.imageUnder(-1));
 }
 
 Schedule operator/(const Schedule &x, const Schedule &y) { return x * reciprocal(y); }

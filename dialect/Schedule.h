@@ -6,6 +6,7 @@
 #define LNX_DIALECT_SCHEDULE_H
 
 #include "dialect/Monomials.h"
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -66,9 +67,18 @@ private:
   static Schedule between(std::optional<Sum> low, std::optional<Sum> high, const Schedule &like);
   Schedule joined(const Schedule &other) const;
 
+  /// factor * x^exponent, or factor * log x, of an x > 0 that is known exactly.
+  struct Image;
+  using ImagePtr = std::shared_ptr<const Image>;
+  ImagePtr imageUnder(const std::optional<Scalar> &exponent) const;
+  ImagePtr scaledImage(const std::optional<Scalar> &factor) const;
+  Schedule with(ImagePtr image) const;
+  Schedule differenceOf(const Image &x, const Image &y) const;
+
   std::optional<Sum> low, high;
   bool exact = false, ofLayer = false;
   Layers where;
+  ImagePtr image; ///< what this is besides its bounds, where that is known
 };
 
 Schedule operator-(const Schedule &x);

@@ -43,7 +43,7 @@ Schedule power(const Schedule &x, const Schedule &exponent) {
     return x;
   const bool isOne = x.exact && x.low->size() == 1;
   if (isOne && (isPositive(x.low->front().c) || isWhole(*e)))
-    return Schedule::ofSum({power(x.low->front(), *e)}, x);
+    return Schedule::ofSum({power(x.low->front(), *e)}, x).with(x.imageUnder(*e));
   if (e->isZero() || isNegative(*e) || (x.exact && isWhole(*e) && *e->whole() <= 4))
     return powerOf(x, *e);
   if (!x.isNonNegative()) {
@@ -58,7 +58,7 @@ Schedule power(const Schedule &x, const Schedule &exponent) {
     low = Sum{power(leading(floor), *e)};
   if (x.high)
     high = powerAbove(positiveAbove(*x.high), *e, x.where);
-  return Schedule::between(std::move(low), std::move(high), x);
+  return Schedule::between(std::move(low), std::move(high), x).with(x.imageUnder(*e));
 }
 
 //===-- exp and log ----------------------------------------------------------===//
@@ -162,7 +162,7 @@ Schedule log(const Schedule &x) {
     high = logAbove(*x.high, x.where);
   if (const std::optional<Sum> floor = x.positiveFloor(); floor && !floor->empty())
     low = logBound(leading(*floor), Toward::below, x.where);
-  return Schedule::between(std::move(low), std::move(high), x);
+  return Schedule::between(std::move(low), std::move(high), x).with(x.imageUnder(std::nullopt));
 }
 
 //===-- choices and roundings ------------------------------------------------===//

@@ -91,7 +91,8 @@ inline std::vector<Real> layersAt(const Layers &layers, Real depth) {
 }
 
 inline const Real small[] = {1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L};
-/// What is true for all large N shows here: shares of 1/1024 are paid by N^(1/4) from 1e12 on.
+/// What is true for all large N shows here: shares of 1/1024 are paid by N^(1/4) from 1e12 on, shares
+/// of 1/64 by (log N)^(1/2) from 1e1800 on.
 inline const Real large[] = {1e9L,  1e12L,  1e15L,  1e18L,  1e24L,   1e40L,
                              1e80L, 1e160L, 1e320L, 1e640L, 1e1200L, 1e2400L};
 
@@ -148,10 +149,31 @@ private:
     }
   }
 
+  /// f(x + c) - f(x): far smaller than either.
+  Sample difference(const Sample &x) {
+    static const Scalar steps[] = {1, 3, -1, Scalar::fraction(1, 2)};
+    static const Scalar exponents[] = {
+        0, -1, 3, Scalar::fraction(1, 2), Scalar::fraction(-1, 2), Scalar::fraction(5, 4)};
+    const Scalar &step = steps[draw(std::size(steps))], &e = exponents[draw(std::size(exponents))];
+    const Sample moved = {x.schedule + Schedule::constant(step),
+                          rounded(x.value.value + valueOf(step), x.value.error)};
+    const auto under = [&](const Sample &of) -> Sample {
+      if (e.isZero())
+        return {log(of.schedule), mapped(of.value, [](Real r) { return std::log(r); })};
+      return {power(of.schedule, Schedule::constant(e)),
+              mapped(of.value, [&](Real r) { return std::pow(r, valueOf(e)); })};
+    };
+    const Sample a = under(moved), b = under(x);
+    return {a.schedule - b.schedule,
+            rounded(a.value.value - b.value.value, a.value.error + b.value.error)};
+  }
+
   Sample binary(int height) {
     const Sample x = make(height - 1), y = make(height - 1);
     const Real a = x.value.value, b = y.value.value, e = x.value.error, f = y.value.error;
-    switch (draw(6)) {
+    switch (draw(7)) {
+    case 6:
+      return difference(x);
     case 0:
       return {x.schedule + y.schedule, rounded(a + b, e + f)};
     case 1:
