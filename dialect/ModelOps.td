@@ -80,7 +80,15 @@ class Lnx_ClaimOp<string mnemonic> : Lnx_Op<mnemonic> {
                        DefaultValuedStrAttr<StrAttr, "">:$relation, OptionalAttr<AnyAttr>:$bound);
   let assemblyFormat = "$path (`(` $arguments^ `)`)? $relation (`bound` $bound^)? attr-dict";
 }
-def Lnx_AssumeOp : Lnx_ClaimOp<"assume"> { let summary = "a bound the model's author promises"; }
+def Lnx_AssumeOp : Lnx_ClaimOp<"assume"> {
+  let summary = "a bound the model's author promises; `schedule` says what it is at other depths";
+  let arguments = (ins StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments,
+                       DefaultValuedStrAttr<StrAttr, "">:$relation, OptionalAttr<AnyAttr>:$bound,
+                       OptionalAttr<StrAttr>:$schedule);
+  let assemblyFormat = [{
+    $path (`(` $arguments^ `)`)? $relation (`bound` $bound^)? (`schedule` $schedule^)? attr-dict
+  }];
+}
 def Lnx_CheckOp : Lnx_ClaimOp<"check"> { let summary = "a property that must be proved"; }
 def Lnx_LawOp : Lnx_ClaimOp<"law"> { let summary = "a trusted bound of the enclosing definition"; }
 

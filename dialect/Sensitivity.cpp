@@ -286,7 +286,8 @@ Spread lnx::spreadOfProduct(const Abstract &x, Type xType, const Abstract &y, Ty
       Series most = constantOf(factor->peak);
       if (!kept->hasNoMean || !least.isPositive() || !most.isFinite())
         continue;
-      if (!(least == most)) {
+      const bool isOne = least == most && !least.hasSchedule() && !most.hasSchedule();
+      if (!isOne) {
         Series root = rounded(sqrt(least * most), down);
         least = least * (Series(2.0) * root * reciprocal(least + most));
       }

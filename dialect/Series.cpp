@@ -221,7 +221,14 @@ Series mlir::lnx::operator+(const Series &x, const Series &y) {
   else if (!other.isUniform() &&
            !(number.isUniform() && std::isinf(number.factor) && other.isFinite()))
     result = Series::combined<plus>(x, y);
-  return follow(result, x, y, [](const Schedule &a, const Schedule &b) { return a + b; });
+  result = follow(result, x, y, [](const Schedule &a, const Schedule &b) { return a + b; });
+  const double sum = result.factor;
+  if (result.hasSchedule() || (sum - x.factor == y.factor && sum - y.factor == x.factor))
+    return result;
+  // Rounded: 1 + 1e-17 reads as an exact 1, and is none at any depth.
+  const Scalar read = scalarOf(sum), is = scalarOf(x.factor) + scalarOf(y.factor);
+  const bool isRead = !read.isExact() || (is.isExact() && is == read);
+  return isRead ? result : result.with(Schedule::constant(is));
 }
 
 Series mlir::lnx::operator*(const Series &x, const Series &y) {

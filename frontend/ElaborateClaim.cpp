@@ -100,16 +100,15 @@ mlir::Attribute Elaborator::numberAttr(const Number &number) {
   return builder.getF64FloatAttr(number.front().value());
 }
 
-mlir::Attribute Elaborator::boundOf(const ast::Bound &bound) {
+std::optional<Number> Elaborator::boundOf(const ast::Bound &bound) {
   const Value value = evaluate(bound.value);
-  const std::optional<Number> number =
-      numberOf({{}, value, bound.value, bound.value->location}, "a bound");
-  if (!number)
-    return {};
-  keepToDepth(*number);
-  if (number->isUniform())
-    return builder.getF64FloatAttr(number->front().value());
-  return builder.getDenseF64ArrayAttr(number->values());
+  return numberOf({{}, value, bound.value, bound.value->location}, "a bound");
+}
+
+mlir::Attribute Elaborator::boundAttr(const Number &bound) {
+  if (bound.isUniform())
+    return builder.getF64FloatAttr(bound.front().value());
+  return builder.getDenseF64ArrayAttr(bound.values());
 }
 
 void Elaborator::law(const ast::Stmt &stmt, const ast::Law &node) {
@@ -125,9 +124,12 @@ void Elaborator::law(const ast::Stmt &stmt, const ast::Law &node) {
     error(node.name.location, "a law says what a 'def' computes; this is a model");
   const bool isEqual = node.bound.op == ast::CompareOp::Equal;
   const char *relation = isEqual ? "=" : ast::spelling(node.bound.op);
-  if (const mlir::Attribute bound = boundOf(node.bound))
-    ir::LawOp::create(builder, place(stmt.location), builder.getStringAttr(node.name.text),
-                      mlir::DictionaryAttr(), builder.getStringAttr(relation), bound);
+  const std::optional<Number> bound = boundOf(node.bound);
+  if (!bound)
+    return;
+  keepToDepth(*bound);
+  ir::LawOp::create(builder, place(stmt.location), builder.getStringAttr(node.name.text),
+                    mlir::DictionaryAttr(), builder.getStringAttr(relation), boundAttr(*bound));
 }
 
 /// False after an error: the p of power(p) and stretched(p) is a positive number.
@@ -178,12 +180,13 @@ void Elaborator::check(const ast::Stmt &stmt, const ast::Check &node) {
   }
   if (node.bound && isGrowth(property) && !isClassWithExponent(*node.bound->value))
     return;
-  if (node.bound) {
-    bound = isGrowth(property) && isClass(*node.bound->value)
-                ? mlir::Attribute(builder.getStringAttr(print(*node.bound->value)))
-                : boundOf(*node.bound);
-    if (!bound)
+  if (node.bound && isGrowth(property) && isClass(*node.bound->value)) {
+    bound = builder.getStringAttr(print(*node.bound->value));
+  } else if (node.bound) {
+    const std::optional<Number> number = boundOf(*node.bound); // asked about at this depth
+    if (!number)
       return;
+    bound = boundAttr(*number);
   }
   ir::CheckOp::create(
       builder, place(stmt.location), builder.getStringAttr(property), mlir::DictionaryAttr(),
@@ -220,12 +223,13 @@ void Elaborator::assume(const ast::Stmt &stmt, const ast::Assume &node) {
   }
   const mlir::DictionaryAttr arguments =
       known->arguments ? assumeArguments(node, known->arguments) : mlir::DictionaryAttr();
-  const mlir::Attribute bound = node.bound ? boundOf(*node.bound) : mlir::Attribute();
+  const std::optional<Number> bound = node.bound ? boundOf(*node.bound) : std::nullopt;
   if ((known->arguments && !arguments) || (node.bound && !bound))
     return;
   ir::AssumeOp::create(builder, place(stmt.location), builder.getStringAttr(path), arguments,
                        builder.getStringAttr(node.bound ? ast::spelling(node.bound->op) : ""),
-                       bound);
+                       bound ? boundAttr(*bound) : mlir::Attribute(),
+                       bound ? scheduleAttr(*bound) : mlir::StringAttr());
 }
 
 /// {path = "attn.q.W"} or {lr = 6e-4, ...}; null after an error.

@@ -206,8 +206,9 @@ private:
   void law(const ast::Stmt &stmt, const ast::Law &node);
   void assume(const ast::Stmt &stmt, const ast::Assume &node);
   void check(const ast::Stmt &stmt, const ast::Check &node);
-  mlir::Attribute boundOf(const ast::Bound &bound);
   bool isClassWithExponent(const ast::Expr &expr);
+  std::optional<Number> boundOf(const ast::Bound &bound);
+  mlir::Attribute boundAttr(const Number &bound);
   mlir::Attribute numberAttr(const Number &number);
   mlir::DictionaryAttr assumeArguments(const ast::Assume &node, llvm::StringRef formals);
   void checkPaths(mlir::Operation *model);

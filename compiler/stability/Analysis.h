@@ -36,7 +36,7 @@ struct Chain {
   Value root;
   std::optional<double> r0; ///< absent: the embedding, of unknown size
   std::optional<double> peak0;
-  double s0 = 0;              ///< least standard deviation of a token; 0: nothing is known
+  Series s0 = 0.0;            ///< least standard deviation of a token; 0: nothing is known
   Slope link = Slope::none(); ///< of what it starts from, in the streams that this is made of
   Schedule start = Schedule::constant(1); ///< of r0 at other depths
   uint64_t grounds = 0, spreadGrounds = 0;

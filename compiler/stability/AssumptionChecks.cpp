@@ -130,12 +130,12 @@ LogicalResult Assumptions::check(ModelOp model) {
   for (const Assumption &one : list)
     isGood &= succeeded(checkBound(one));
   uint64_t ignored = 0;
-  std::optional<double> rms = number("x0.rms", ignored), std = number("x0.std", ignored);
-  if (rms && std && *std > *rms) {
+  std::optional<Series> rms = number("x0.rms", ignored), std = number("x0.std", ignored);
+  if (rms && std && (*std)[0] > (*rms)[0]) {
     for (Assumption &one : list)
       if (one.form == "x0.std") {
         one.op.emitError("a token cannot have standard deviation ")
-            << printNumber(*std) << " and rms " << printNumber(*rms);
+            << printNumber((*std)[0]) << " and rms " << printNumber((*rms)[0]);
         isGood = false;
       }
   }

@@ -18,6 +18,28 @@ static Series boundOf(Attribute attribute) {
   return Series::top();
 }
 
+/// As a promise gives it. No size is less than 0, whatever an upper bound becomes at other depths.
+static Series boundOf(AssumeOp op) {
+  if (!op.getBoundAttr())
+    return Series::top();
+  Series here = boundOf(op.getBoundAttr());
+  if (!here.isFinite())
+    return here;
+  std::vector<double> values(here.size());
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = here[i];
+  Series bound = seriesOf(values, op.getScheduleAttr(), op->getParentOfType<RepeatOp>());
+  return op.getRelation() == ">=" || !op.getSchedule() ? bound : larger(bound, 0.0);
+}
+
+Series Assumption::overLayers() const {
+  const Series one = isLower ? bound.smallest() : bound.largest();
+  if (!bound.hasSchedule())
+    return one;
+  const Schedule schedule = bound.schedule();
+  return one.with(schedule.isOfLayer() ? Schedule::unknown(/*ofLayer=*/false) : schedule);
+}
+
 /// A bound that holds at this depth; at others there is one that is not known.
 static Series onlyHere(const Series &bound) { return bound.with(*Schedule::parse("0 .. ?")); }
 
@@ -50,7 +72,7 @@ FailureOr<Assumptions> Assumptions::read(ModelOp model) {
     one.op = op;
     one.form = op.getPath() == "gain" ? "norm.gain" : op.getPath().str();
     one.isLower = op.getRelation() == ">=";
-    one.bound = boundOf(op.getBoundAttr());
+    one.bound = boundOf(op);
     one.text = printClaim(op.getPath(), op.getArgumentsAttr(), op.getRelation(), op.getBoundAttr());
     if (DictionaryAttr arguments = op.getArgumentsAttr())
       if (auto path = arguments.getAs<StringAttr>("path"))
@@ -62,13 +84,13 @@ FailureOr<Assumptions> Assumptions::read(ModelOp model) {
   return result;
 }
 
-std::optional<double> Assumptions::number(StringRef form, uint64_t &grounds) const {
-  std::optional<double> best;
+std::optional<Series> Assumptions::number(StringRef form, uint64_t &grounds) const {
+  std::optional<Series> best;
   for (size_t i = 0; i < list.size(); ++i)
     if (list[i].form == form) {
-      double value = list[i].isLower ? list[i].bound.smallest() : list[i].bound.largest();
-      if (!best || (list[i].isLower ? value > *best : value < *best)) {
-        best = value;
+      const Series one = list[i].overLayers();
+      if (!best || (list[i].isLower ? one[0] > (*best)[0] : one[0] < (*best)[0])) {
+        best = one;
         grounds |= bitOf(i);
       }
     }

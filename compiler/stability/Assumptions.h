@@ -24,6 +24,9 @@ struct Assumption {
   std::string form, path;
   Series bound = Series::top();
   bool isLower = false;
+
+  /// The bound that all layers share.
+  Series overLayers() const;
 };
 
 class Assumptions {
@@ -45,10 +48,10 @@ public:
   /// Tightens what multiplies a normalised value, and what is then added (S6).
   void applyGain(Abstract &gain, Operation *place) const;
   void applyBias(Abstract &bias, Operation *place, double size) const;
-  /// The smallest bound of `form` without a path: x0.rms.
-  std::optional<double> number(llvm::StringRef form, uint64_t &grounds) const;
+  /// The smallest bound of `form` without a path, one number for all layers: x0.rms.
+  std::optional<Series> number(llvm::StringRef form, uint64_t &grounds) const;
   /// The least standard deviation that is promised of what a definition gives; 0 where none is.
-  double deviationOf(ApplyOp op, uint64_t &grounds) const;
+  Series deviationOf(ApplyOp op, uint64_t &grounds) const;
   const Assumption *optimizer() const;
   /// `assume l2(...)`.
   const Assumption *objective() const;

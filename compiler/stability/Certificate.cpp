@@ -61,8 +61,15 @@ static bool isNearlyOne(const StackSchedule &stack) {
   return !isPlain && std::abs(product - 1) < 1e-9;
 }
 
+/// Some part of the model is known at this depth only, or lnx-certify knows it there only.
+static bool isOfOneDepth(ModelOp model) {
+  bool isPromised = false;
+  model.walk([&](AssumeOp op) { isPromised |= op.getSchedule().has_value(); });
+  return isPromised || model->hasAttr("one_depth");
+}
+
 std::string Conclusions::obstacleToGrowth(StringRef growth) const {
-  if (analysis.model->hasAttr("one_depth"))
+  if (isOfOneDepth(analysis.model))
     return "some part of the model is known at this depth only";
   for (int chain = 0; chain < static_cast<int>(analysis.chains.size()); ++chain)
     if (!growth.contains("exponential") && llvm::any_of(analysis.schedules(chain), isNearlyOne))
@@ -229,7 +236,7 @@ static json::Object fileOf(Subject &subject, Program program, json::Array deriva
   return json::Object{{versionKey, version},
                       {"model", json::fixUTF8(subject.model.getSymName())},
                       {"context", static_cast<int64_t>(subject.model.getContext())},
-                      {"one_depth", subject.model->hasAttr("one_depth")},
+                      {"one_depth", isOfOneDepth(subject.model)},
                       {"assumptions", std::move(program.assumptions)},
                       {"program", std::move(program.json)},
                       {"derivations", std::move(derivations)},

@@ -45,7 +45,7 @@ Growth Growth::stretched(double exponent, double logs) {
 Growth Growth::exponential() { return {Kind::exponential, 0, 0}; }
 Growth Growth::doubleExponential() { return {Kind::doubleExponential, 0, 0}; }
 Growth Growth::unbounded() { return {Kind::unbounded, 0, 0}; }
-Growth Growth::unknown(double fitted) { return {Kind::unknown, fitted, 0}; }
+Growth Growth::unknown() { return {Kind::unknown, 0, 0}; }
 
 Kind Growth::kind() const { return what; }
 double Growth::exponent() const { return power_; }
@@ -92,9 +92,7 @@ std::string Growth::print() const {
   case Kind::unknown:
     break;
   }
-  char text[48];
-  std::snprintf(text, sizeof text, "unknown (fitted exponent %.3g)", power_);
-  return text;
+  return "unknown";
 }
 
 /// "3", "1/2" or "0.25", all of the text; absent for anything else.
@@ -170,16 +168,13 @@ Growth Growth::maximum(const Growth &a, const Growth &b) {
   if (a.what == Kind::unbounded || b.what == Kind::unbounded)
     return unbounded();
   if (a.what == Kind::unknown || b.what == Kind::unknown)
-    return unknown(
-        std::max(a.what == Kind::unknown ? a.power_ : 0, b.what == Kind::unknown ? b.power_ : 0));
+    return unknown();
   return a <= b ? b : a;
 }
 
 Growth Growth::squared() const { return times(*this); }
 
 Growth Growth::times(const Growth &other) const {
-  if (what == Kind::unknown && other.what == Kind::unknown)
-    return unknown(power_ + other.power_);
   if (what <= Kind::power && other.what <= Kind::power)
     return power(power_ + other.power_, logs_ + other.logs_);
   return maximum(*this, other);

@@ -36,8 +36,8 @@ public:
   static Growth exponential();
   static Growth doubleExponential();
   static Growth unbounded();
-  /// Not one of the table's schedules; `fitted` is the exponent seen at N, 2N, 4N, 8N (S51).
-  static Growth unknown(double fitted = 0);
+  /// No schedule bounds it (S51).
+  static Growth unknown();
   /// "linear", "log", "sqrt", "quadratic", "power(3/2)", "stretched(1/2)", ...; absent for other
   /// words.
   static std::optional<Growth> parse(const std::string &text);

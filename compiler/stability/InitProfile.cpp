@@ -136,7 +136,7 @@ static void addComparison(Verdict &v, const InitProfile &init, const char *what,
 }
 
 static Growth classOrUnknown(const std::vector<double> &values, int root = 1) {
-  return values.empty() ? Growth::unknown(0) : classOfDoubling(values, root);
+  return values.empty() ? Growth::unknown() : classOfDoubling(values, root);
 }
 
 static void setGrowth(Verdict &v, const InitProfile &init, const Growth &growth) {
@@ -236,7 +236,7 @@ Verdict mlir::lnx::stability::rankCollapse(const InitProfile &init) {
   if (told > 0 && told < init.doubling.size() &&
       init.doubling[told - 1].tokensLeft > std::pow(init.doubling[told - 1].depth, -3.0) &&
       growth.kind() == Growth::Kind::exponential)
-    growth = Growth::unknown(0);
+    growth = Growth::unknown();
   if (init.own.tokensLeft <= gone && !(init.model.rho0 >= 1))
     growth = Growth::exponential();
   setGrowth(v, init, growth);

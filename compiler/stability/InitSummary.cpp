@@ -100,7 +100,7 @@ Growth mlir::lnx::stability::classOfDoubling(const std::vector<double> &values, 
     if (!std::isfinite(value))
       return Growth::exponential();
   if (n < 3)
-    return Growth::unknown(0);
+    return Growth::unknown();
   double low = values[n - 3], middle = values[n - 2], high = values[n - 1];
   if (std::abs(high - values.front()) <= flat * std::abs(high) || high <= low)
     return Growth::bounded();

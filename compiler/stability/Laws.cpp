@@ -119,11 +119,11 @@ void Analysis::applyChange(LawOp law, double bound, ApplyOp op, Abstract &x) {
 void Analysis::applyStd(ApplyOp op, Value value) {
   auto found = values.find(value);
   uint64_t grounds = 0;
-  double least = assumptions.deviationOf(op, grounds);
-  if (found == values.end() || least <= lowest(found->second.spread).smallest())
+  Series least = assumptions.deviationOf(op, grounds);
+  if (found == values.end() || least.smallest() <= lowest(found->second.spread).smallest())
     return;
   if (const Bound &whole = found->second.whole; whole.isConstant())
-    contradict(op, "a standard deviation", least, whole.b.smallest());
+    contradict(op, "a standard deviation", least.smallest(), whole.b.smallest());
   found->second.spread = Spread::constant(least);
   found->second.spread.grounds = grounds;
 }

@@ -22,17 +22,17 @@ std::string stability::scopeOf(ApplyOp op) {
   return path;
 }
 
-double Assumptions::deviationOf(ApplyOp op, uint64_t &grounds) const {
-  double least = 0;
+Series Assumptions::deviationOf(ApplyOp op, uint64_t &grounds) const {
+  Series least = 0.0;
   if (op.getScope().empty()) // a block is part of what uses it
     return least;
   std::string scope = scopeOf(op);
   for (size_t i = 0; i < list.size(); ++i) {
     auto assume = const_cast<Assumption &>(list[i]).op;
     if (list[i].form != "std" || !assume->getParentOp()->isProperAncestor(op) ||
-        !endsWithPath(scope, list[i].path) || list[i].bound.smallest() <= least)
+        !endsWithPath(scope, list[i].path) || list[i].bound.smallest() <= least.smallest())
       continue;
-    least = list[i].bound.smallest();
+    least = list[i].overLayers();
     grounds = bitOf(i);
   }
   return least;

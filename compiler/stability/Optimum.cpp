@@ -36,7 +36,7 @@ static int64_t classesOf(ModelOp model) {
 /// A promise that zero matrices break: then their objective says nothing about the others'.
 static const Assumption *excludesZero(const Assumptions &assumptions) {
   for (const Assumption &one : assumptions.all())
-    if ((one.isLower && one.bound.largest() > 0) || one.form == "doubly_stochastic")
+    if ((one.isLower && !one.bound.isZero()) || one.form == "doubly_stochastic")
       return &one;
   return nullptr;
 }

@@ -1,7 +1,8 @@
 // PostNorms: the class in depth of steps x <- norm(a x + f), whose factor (a + L_f)/(a s - B) is no
-// sum of powers (S85). Where a norm's gain is 1, s_{k+1} = sigma_k/sqrt(sigma_k^2 + eps) cancels
-// the norm's own slope: prod_k L_k = s_N/s_0 prod_k (1 + L_f/a)/(1 - B/(a s_k)), and s_k >= 1/2
-// stays true where a/2 - B >= sqrt(eps/3).
+// sum of powers (S85). Where a norm's gain is 1, s_{k+1} = sigma_k/sqrt(sigma_k^2 + eps) with
+// sigma_k = a s_k - B cancels the norm's own slope: prod_k L_k = s_N/s_0 prod_k (1 + L_f/a)/(1 -
+// B/(a s_k)). s_k >= 1/2 stays true where a/4 >= sqrt(eps/3) and 4 B/a <= 1, and then
+// log prod_k L_k <= sum_k (L_f/a + 4 B/a) + log(1/s_0).
 #include "compiler/stability/Sensitivity.h"
 #include "dialect/Idioms.h"
 #include <cmath>
@@ -10,67 +11,111 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-bool PostNorms::holds() const {
-  // 4 B/a <= 1, so that a/2 - B >= a/4, and -log(1 - B/(a s)) <= 2 B/(a s) <= 4 B/a.
-  auto isSmall = [](const Recurrence::Coefficients &k) { return k.gain <= 1; };
-  return start >= 0.5 && skip / 4 >= std::sqrt(eps / 3) && llvm::all_of(logs, isSmall);
-}
-
-/// The norm of a sum whose scaled and shifted value this is.
-static const NormOfSum *normBehind(const Analysis &analysis, Value value) {
+/// The normalised value of a sum whose scaled and shifted value this is.
+static std::optional<Value> normBehind(const Analysis &analysis, Value value) {
   for (int turn = 0; turn < 4; ++turn) {
     value = resolve(value);
-    if (auto found = analysis.sums.find(value); found != analysis.sums.end())
-      return &found->second;
+    if (analysis.sums.count(value))
+      return value;
     std::optional<Pair> pair = matchSum(value);
     if (!pair)
       pair = matchProduct(value);
     const Abstract *x = pair ? analysis.find(resolve(pair->x)) : nullptr;
     if (!x)
-      return nullptr;
+      return std::nullopt;
     value = x->isFixed ? pair->y : pair->x;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-/// What it reads has deviation a s - B, and behind it are nothing but gains of exactly 1 and biases
-/// of 0: the next deviation is sigma/sqrt(sigma^2 + eps), and the slope is the norm's own.
-static bool isPlain(const NormOfSum &norm, const Abstract &next, int64_t layer) {
+/// Behind the norm are nothing but gains of exactly 1 and biases of 0: the next deviation is
+/// sigma/sqrt(sigma^2 + eps), and the slope is the norm's own. Gains of at least 1 are told from
+/// exact ones by the size of what they give.
+static bool isPlain(const NormOfSum &norm, const Abstract &next, Type type) {
   const NormShape &shape = norm.shape;
   const auto &stages = next.spread.stages;
-  size_t read = norm.input.spread.stages.size();
+  const size_t read = norm.input.spread.stages.size();
+  const Bound size = partOf(next, type, lastOf(type));
   if (shape.q != 1 || shape.number != 1 || shape.outside != 0 || !shape.isCentred || read == 0 ||
-      stages.size() <= read || stages[read].isLinear())
+      stages.size() <= read || stages[read].isLinear() || !size.isConstant() ||
+      size.b.hasSchedule() || size.b.largest() > 1)
     return false;
-  for (const SpreadStage &stage : llvm::drop_begin(stages, read))
-    if (!stage.offset.isZero() || !stage.factor.isAll(1))
-      return false;
-  double a = norm.input.skip[layer], twice = norm.input.spread.at(layer, 2),
-         once = norm.input.spread.at(layer, 1);
-  return llvm::all_of(norm.input.spread.stages, [](const auto &x) { return x.isLinear(); }) &&
-         once > 0 && std::abs(twice - once - a) <= 1e-9 * a;
+  return llvm::all_of(llvm::drop_begin(stages, read), [](const SpreadStage &stage) {
+    return stage.offset.isZero() && stage.factor.isAll(1) && !stage.factor.hasSchedule();
+  });
 }
 
-std::optional<PostNorms> stability::postNormsOf(const Analysis &sized, const Analysis &known) {
-  PostNorms result;
-  result.start = sized.chains.front().s0;
-  for (size_t i = 0; i < sized.stacks.size(); ++i)
-    for (int64_t layer = 0; layer < sized.stacks[i].count; ++layer)
-      for (size_t step = 0; step < sized.stacks[i].equations.size(); ++step) {
-        const Equation &equation = sized.stacks[i].equations[step];
-        Value next = const_cast<Equation &>(equation).op.getNext();
-        const NormOfSum *read = normBehind(sized, next), *changed = normBehind(known, next);
-        if (!read || !changed || !isPlain(*read, equation.next, layer))
-          return std::nullopt;
-        double a = read->input.skip[layer];
-        double b = std::max(0.0, a - read->input.spread.at(layer, 1));
-        double slope = changed->input.slope.whole[layer] - changed->input.skip[layer];
-        bool isFirst = result.logs.empty();
-        if (!std::isfinite(slope) || (!isFirst && a != result.skip))
-          return std::nullopt;
-        result.skip = a;
-        result.eps = std::max(result.eps, read->shape.eps);
-        result.logs.push_back({1, 0, 0, slope / a + 4 * b / a});
-      }
-  return result.logs.empty() ? std::nullopt : std::optional(result);
+namespace {
+/// a x + f with the stream x, which stands there once; of f, the slope and the rms.
+struct NormInput {
+  std::optional<Schedule> skip;
+  Schedule slope = Schedule::constant(0), size = Schedule::constant(0);
+
+  bool add(const Analysis &analysis, Value value, Value stream);
+
+private:
+  bool addSkip(const Schedule &factor) {
+    const bool isFirst = !skip;
+    skip = factor;
+    return isFirst;
+  }
+};
+} // namespace
+
+bool NormInput::add(const Analysis &analysis, Value value, Value stream) {
+  value = resolve(value);
+  if (value == stream)
+    return addSkip(Schedule::constant(1));
+  if (std::optional<Pair> pair = matchSum(value))
+    return add(analysis, pair->x, stream) && add(analysis, pair->y, stream);
+  if (std::optional<Pair> pair = matchProduct(value))
+    for (const auto &[factor, other] : {std::pair(pair->x, pair->y), std::pair(pair->y, pair->x)})
+      if (const Abstract *x = analysis.find(resolve(factor));
+          x && x->isNumber && resolve(other) == stream)
+        return addSkip(x->peak.b.schedule());
+  const Abstract *x = analysis.find(value);
+  if (!x)
+    return false;
+  const Bound rms = partOf(*x, value.getType(), lastOf(value.getType()));
+  // Entries that are repeated would change together.
+  if (!rms.isConstant() || (value.getType() != stream.getType() && !x->slope.isNone()))
+    return false;
+  slope = slope + x->slope.whole.schedule();
+  size = size + rms.b.schedule();
+  return true;
+}
+
+static std::optional<StepSchedule> stepOf(const Analysis &sized, const Equation &equation,
+                                          const Layers &layers) {
+  StepOp op = equation.op;
+  const std::optional<Value> normed = normBehind(sized, op.getNext());
+  const std::optional<Normalisation> shape = normed ? matchNormalisation(*normed) : std::nullopt;
+  NormInput sum;
+  if (!shape || !isPlain(sized.sums.find(*normed)->second, equation.next, op.getType()) ||
+      !sum.add(sized, shape->input, resolve(op.getPrevious())) || !sum.skip)
+    return std::nullopt;
+  const Schedule inverse = reciprocal(*sum.skip), loss = Schedule::constant(4) * sum.size * inverse;
+  const double eps = sized.sums.find(*normed)->second.shape.eps;
+  const bool isSmall =
+      loss.above() &&
+      limitOf(positiveAbove(*loss.above()), layers).value() * (1 + 10 * coefficientError) <= 1;
+  if (!isSmall || leastOf(*sum.skip) < 4 * std::sqrt(eps / 3))
+    return std::nullopt;
+  return StepSchedule{Schedule::constant(1), sum.slope * inverse + loss};
+}
+
+std::optional<std::vector<StackSchedule>> stability::postNormsOf(const Analysis &sized) {
+  std::vector<StackSchedule> result;
+  if (!isOrdered(sized) || leastOf(sized.chains.front().s0.schedule()) < 0.5)
+    return std::nullopt;
+  for (const Stack &stack : sized.stacks) {
+    result.push_back({stack.span, {}});
+    for (const Equation &equation : stack.equations) {
+      std::optional<StepSchedule> step = stepOf(sized, equation, stack.span.layers);
+      if (!step)
+        return std::nullopt;
+      result.back().steps.push_back(*step);
+    }
+  }
+  return result;
 }

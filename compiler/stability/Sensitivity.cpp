@@ -54,7 +54,7 @@ private:
 };
 } // namespace
 
-static Ranges rangesOfSizes(const Analysis &plain, Detail detail) {
+Ranges stability::rangesOfSizes(const Analysis &plain, Detail detail) {
   LayerTable sizes(plain, detail, LayerTable::Keep::largest);
   for (size_t chain = 0; chain < plain.chains.size(); ++chain)
     plain.followSizes(static_cast<int>(chain), detail == Detail::eachLayer,
@@ -93,7 +93,7 @@ static LayerTable spreadsOf(const Analysis &sized, Detail detail, double start =
   LayerTable spreads(sized, detail, LayerTable::Keep::smallest);
   std::vector<double> now;
   for (const Chain &chain : sized.chains)
-    now.push_back(std::max(start, std::isfinite(chain.s0) ? chain.s0 : 0));
+    now.push_back(std::max(start, chain.s0.isFinite() ? chain.s0.smallest() : 0));
   for (size_t i = 0; i < sized.stacks.size(); ++i) {
     const Stack &stack = sized.stacks[i];
     double &s = now[stack.chain];
@@ -203,8 +203,7 @@ static void addReasons(Sensitivity &result, const Slope &slope) {
   result.reasons = std::move(joined);
 }
 
-static void addStack(Sensitivity &result, const Stack &stack, size_t most) {
-  auto &factors = result.factors[stack.chain];
+static void addStack(Sensitivity &result, const Stack &stack, bool isOrdered) {
   for (const Equation &equation : stack.equations) {
     if (stack.count == 0)
       continue;
@@ -214,48 +213,35 @@ static void addStack(Sensitivity &result, const Stack &stack, size_t most) {
     if (!equation.next.slope.whole.isFinite())
       result.unbounded.push_back(equation.op);
   }
-  addLayers(result, stack, result.isOrdered);
-  for (int64_t layer = 0; layer < stack.count; ++layer) {
-    for (const Equation &equation : stack.equations)
-      factors.push_back(factorOf(equation.next, layer, result.isOrdered));
-    factors.resize(factors.size() + most - stack.equations.size());
-  }
+  addLayers(result, stack, isOrdered);
 }
 
 // What another stream was made of changes with the first one, too.
-static void addLink(Sensitivity &result, const Chain &chain, size_t number, size_t most) {
-  if (!chain.isDerived)
-    return;
-  auto &factors = result.factors[number];
-  factors.resize(most);
-  if (chain.link.isNone())
+static void addLink(Sensitivity &result, const Chain &chain) {
+  if (!chain.isDerived || chain.link.isNone())
     return;
   addReasons(result, chain.link);
-  factors.front().gain = std::max(chain.link.whole.largest() - 1, 0.0);
-  addFactor(result, roundedFactor(factors.front()));
-  result.exponent += factors.front().gain;
+  const double factor = std::max(chain.link.whole.largest(), 1.0);
+  addFactor(result, roundUp(factor));
+  result.exponent += factor - 1;
+}
+
+bool stability::isOrdered(const Analysis &analysis) {
+  return analysis.chains.size() == 1 && analysis.chains.front().link.isNone() &&
+         llvm::none_of(analysis.stacks, [](const Stack &stack) {
+           return stack.usesLargest || llvm::any_of(stack.equations, [](const Equation &equation) {
+                    return equation.next.slope.usesOlder;
+                  });
+         });
 }
 
 static Sensitivity multiply(const Analysis &known) {
   Sensitivity result;
   result.reasons = Slope::none();
-  result.isOrdered = known.chains.size() == 1 && known.chains.front().link.isNone();
-  for (const Stack &stack : known.stacks) {
-    result.isOrdered &= !stack.usesLargest;
-    for (const Equation &equation : stack.equations)
-      result.isOrdered &= !equation.next.slope.usesOlder;
-  }
-  result.factors.resize(known.chains.size());
-  for (size_t chain = 0; chain < known.chains.size(); ++chain) {
-    size_t most = 1;
-    for (const Stack &stack : known.stacks)
-      if (stack.chain == static_cast<int>(chain))
-        most = std::max(most, stack.equations.size());
-    addLink(result, known.chains[chain], chain, most);
-    for (const Stack &stack : known.stacks)
-      if (stack.chain == static_cast<int>(chain))
-        addStack(result, stack, most);
-  }
+  for (const Chain &chain : known.chains)
+    addLink(result, chain);
+  for (const Stack &stack : known.stacks)
+    addStack(result, stack, stability::isOrdered(known));
   if (std::isnan(result.logarithm) || !result.unbounded.empty())
     result.logarithm = result.product = INFINITY;
   return result;
@@ -276,8 +262,6 @@ Sensitivity stability::sensitivityOf(const Analysis &plain, Detail detail) {
   result.least = spreads.smallest();
   if (result.least == 0 && !result.reasons.vacuous.empty() && detail == Detail::eachLayer)
     result.taken = deviationTaken(sized);
-  if (detail == Detail::worstLayer && result.isOrdered)
-    result.post = postNormsOf(sized, known);
   return result;
 }
 
@@ -301,7 +285,8 @@ std::vector<std::string> stability::missingDeviations(const Analysis &plain,
     if (!llvm::is_contained(lines, line))
       lines.push_back(std::move(line));
   };
-  bool isStartKnown = llvm::all_of(plain.chains, [](const Chain &chain) { return chain.s0 > 0; });
+  bool isStartKnown =
+      llvm::all_of(plain.chains, [](const Chain &chain) { return chain.s0.smallest() > 0; });
   for (Operation *norm : sensitivity.reasons.vacuous) {
     std::optional<Normalisation> shape = matchNormalisation(norm->getResult(0));
     const Abstract *input = shape ? plain.find(shape->input) : nullptr;

@@ -167,7 +167,6 @@ int Analysis::chainOf(ValueRange carries, StringRef stream) {
   chain.stream = stream.str();
   chain.root = resolve(carries.front());
   chain.r0 = chain.peak0 = 0.0;
-  chain.s0 = INFINITY;
   chain.narrowest = std::numeric_limits<int64_t>::max();
   for (Value carry : carries)
     start(chain, carry);
@@ -186,33 +185,35 @@ void Analysis::start(Chain &chain, Value carry) {
   llvm::append_range(chain.carriers, x.carriers);
   Bound size = partOf(x, carry.getType(), width);
   std::optional<double> r0, peak0;
-  if (size.isConstant() && !size.isTop())
+  Schedule own = Schedule::constant(1); // of an embedding of which nothing is known
+  if (size.isConstant() && !size.isTop()) {
     r0 = size.b.largest();
+    own = size.b.schedule();
+  }
   if (x.peak.isConstant() && !x.peak.isTop())
     peak0 = x.peak.b.largest();
   // x0.rms speaks about embeddings, not about streams made of other streams.
   DenseSet<Value> seen;
   bool isStart = isEmbedding(carry, seen);
   chain.isDerived |= !isStart;
-  if (std::optional<double> rms = assumptions.number("x0.rms", chain.grounds))
-    if (isStart && (chains.empty() || !r0))
-      r0 = r0 ? std::min(*r0, *rms) : *rms;
-  double s0 = lowest(x.spread).smallest();
+  if (std::optional<Series> rms = assumptions.number("x0.rms", chain.grounds))
+    if (isStart && (chains.empty() || !r0)) {
+      own = r0 ? minimum(own, rms->schedule()) : rms->schedule();
+      r0 = std::min(r0.value_or(INFINITY), (*rms)[0]);
+    }
+  Series s0 = lowest(x.spread);
   uint64_t spreadGrounds = x.spread.grounds;
   if (isStart)
-    if (std::optional<double> std = assumptions.number("x0.std", spreadGrounds))
-      s0 = std::max(s0, *std);
+    if (std::optional<Series> std = assumptions.number("x0.std", spreadGrounds))
+      s0 = larger(s0, *std);
   if (r0)
     contradict(carry.getDefiningOp() ? carry.getDefiningOp() : model.getOperation(),
-               "a standard deviation", s0, *r0);
-  chain.s0 = std::min(chain.s0, s0);
+               "a standard deviation", s0.smallest(), *r0);
+  chain.s0 = isFirst ? s0 : smaller(chain.s0, s0);
   chain.spreadGrounds |= spreadGrounds;
   if (!isStart)
     chain.link = largerSlope(chain.link, x.slope);
-  // r starts from the largest of the carries that it stands for, so below their sum. Where nothing
-  // is known of an embedding, the class is that of one.
-  const Schedule own =
-      size.isConstant() && !size.isTop() ? size.b.schedule() : Series(r0.value_or(1)).schedule();
+  // r starts from the largest of the carries that it stands for, so below their sum.
   chain.start = isFirst ? own : chain.start + own;
   chain.r0 = chain.r0 && r0 ? std::optional(std::max(*chain.r0, *r0)) : std::nullopt;
   chain.peak0 = chain.peak0 && peak0 ? std::optional(std::max(*chain.peak0, *peak0)) : std::nullopt;

@@ -1,6 +1,5 @@
 // Subject: runs, classes of growth, carriers and what is missing.
 #include "compiler/stability/Subject.h"
-#include "compiler/stability/FittedGrowth.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
@@ -42,52 +41,6 @@ bool Subject::hasDepth() const {
   return !model->hasAttr("one_depth") && llvm::any_of(declared.stacks, isGrowing);
 }
 
-/// Slope of log r over log N at N, 2N, 4N and 8N from r0 = 1 (S51): least squares. It is printed
-/// beside UNKNOWN and nothing else rests on it; 0 where the model cannot have these depths.
-double Subject::fittedExponent(Weights weights, int chain) const {
-  const int64_t base = std::clamp<int64_t>(declared.layers(), 48, 96);
-  double xy = 0, xx = 0, sumX = 0, sumY = 0;
-  for (int64_t depth : {base, 2 * base, 4 * base, 8 * base}) {
-    OwningOpRef<ModuleOp> module = options.atDepth ? options.atDepth(depth) : nullptr;
-    if (!module || module->getOps<ModelOp>().empty())
-      return 0;
-    ModelOp other = *module->getOps<ModelOp>().begin();
-    FailureOr<Assumptions> read = Assumptions::read(other);
-    if (failed(read))
-      return 0;
-    const Analysis analysis(other, *read, weights);
-    if (analysis.chains.size() != declared.chains.size())
-      return 0;
-    double r = analysis.follow(chain, /*ofPeak=*/false, 1).last();
-    double x = std::log(static_cast<double>(depth)), y = std::log(std::max(r, 1e-300));
-    xy += x * y / 4, xx += x * x / 4, sumX += x / 4, sumY += y / 4;
-  }
-  return std::isfinite(sumY) ? (xy - sumX * sumY) / (xx - sumX * sumX) : HUGE_VAL;
-}
-
-const Subject::Depth &Subject::depthOf(int64_t depth) {
-  auto [entry, isNew] = depths.try_emplace(depth);
-  Depth &result = entry->second;
-  if (!isNew || !options.atDepth)
-    return result;
-  OwningOpRef<ModuleOp> module = options.atDepth(depth);
-  if (!module || module->getOps<ModelOp>().empty())
-    return result;
-  ModelOp other = *module->getOps<ModelOp>().begin();
-  if (other->hasAttr("one_depth") || other->hasAttr("chooses_by_depth"))
-    return result;
-  FailureOr<Assumptions> read = Assumptions::read(other);
-  if (failed(read))
-    return result;
-  Analysis analysis(other, *read, Weights::declared);
-  if (analysis.chains.size() != declared.chains.size())
-    return result;
-  if (sensitivity().isFinite())
-    result.sensitivity = sensitivityOf(analysis, Detail::worstLayer);
-  result.isGood = true;
-  return result;
-}
-
 /// Layers that are looked at one by one; of more, every one is taken for the worst of them.
 static constexpr int64_t mostLayers = 1024;
 
@@ -107,46 +60,7 @@ const Optimum *Subject::optimum() {
 Growth Subject::sensitivityGrowth() {
   if (!sensitivity().isFinite())
     return Growth::unbounded();
-  int64_t depth = std::max<int64_t>(1, declared.layers());
-  if (!isKnownAtOtherDepths(depth))
-    return Growth::unknown(0);
-  Growth result = Growth::bounded();
-  for (size_t chain = 0; chain < declared.chains.size(); ++chain) {
-    fitted::Recurrence recurrence;
-    recurrence.at = [&](int64_t n) { return depthOf(n).sensitivity.factors[chain]; };
-    result = result.times(recurrence.growth(depth));
-  }
-  if (result.kind() == Growth::Kind::unknown)
-    return growthOfPostNorms(depth).value_or(result);
-  return result;
-}
-
-// What is asked of a, B and L_f at the sampled depths holds at all larger ones where their formulas
-// say that a does not fall and that L_f/a + 4 B/a does not rise.
-std::optional<Growth> Subject::growthOfPostNorms(int64_t depth) {
-  std::vector<int64_t> samples = fitted::sampleDepths(depth);
-  for (int64_t sample : samples) {
-    const std::optional<PostNorms> &post = depthOf(sample).sensitivity.post;
-    if (!post || !post->holds() || post->start != depthOf(samples.front()).sensitivity.post->start)
-      return std::nullopt;
-  }
-  std::optional<fitted::ScheduleTerm> skip = fitted::recognise(
-      [&](int64_t n) { return std::vector<double>(n, depthOf(n).sensitivity.post->skip); }, depth);
-  if (!skip || skip->p != 0 || skip->s > 0 || skip->q < 0)
-    return std::nullopt;
-  fitted::Recurrence recurrence;
-  recurrence.at = [&](int64_t n) { return depthOf(n).sensitivity.post->logs; };
-  Growth growth = recurrence.growth(depth);
-  return growth <= Growth::exponential() ? std::optional(growth) : std::nullopt;
-}
-
-/// Where the model chooses by its depth, depths not sampled may choose otherwise.
-bool Subject::isKnownAtOtherDepths(int64_t depth) {
-  bool isGood =
-      options.atDepth && !model->hasAttr("one_depth") && !model->hasAttr("chooses_by_depth");
-  for (int64_t sample : fitted::sampleDepths(depth))
-    isGood = isGood && depthOf(sample).isGood;
-  return isGood;
+  return hasDepth() ? stability::sensitivityGrowth(declared) : Growth::unknown();
 }
 
 Growth Subject::growth(Weights weights, int chain) {
@@ -156,8 +70,6 @@ Growth Subject::growth(Weights weights, int chain) {
   Growth result = analysis.isTop(chain) ? Growth::unbounded()
                   : hasDepth()          ? analysis.flow(chain).result()
                                         : Growth::unknown();
-  if (result.kind() == Growth::Kind::unknown)
-    result = Growth::unknown(fittedExponent(weights, chain));
   classes.emplace(std::pair(weights, chain), result);
   return result;
 }

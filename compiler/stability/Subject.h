@@ -45,10 +45,10 @@ public:
   Growth growth(Weights weights);
   /// How much the last stream changes with the first, for the declared weights.
   const Sensitivity &sensitivity();
+  /// Class in depth of its product; unknown where it is no function of the depth.
+  Growth sensitivityGrowth();
   /// Of the objective that is assumed; null where none is.
   const Optimum *optimum();
-  /// Class in depth of its product; unknown where other depths cannot be had.
-  Growth sensitivityGrowth();
   /// A class that the output reaches where every bound is attained.
   Growth lowerGrowth() const;
   /// Whether layers are counted by a depth, and nothing else was chosen by it.
@@ -73,15 +73,6 @@ private:
   std::unique_ptr<InitPrediction> prediction;
   std::unique_ptr<Sensitivity> change;
   std::optional<std::optional<Optimum>> minimisers;
-  struct Depth {
-    Sensitivity sensitivity; ///< of the worst layer
-    bool isGood = false;
-  };
-  const Depth &depthOf(int64_t depth);
-  bool isKnownAtOtherDepths(int64_t depth);
-  std::optional<Growth> growthOfPostNorms(int64_t depth);
-  std::map<int64_t, Depth> depths;
-  double fittedExponent(Weights weights, int chain) const;
   std::map<std::pair<Weights, int>, Growth> classes;
 };
 

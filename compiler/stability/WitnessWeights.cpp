@@ -136,8 +136,8 @@ void WitnessWeights::fitNorms(std::vector<ParameterValue> &values, ArrayRef<int6
 void WitnessWeights::fitEmbeddings(std::vector<ParameterValue> &values,
                                    ArrayRef<int64_t> tokens) const {
   uint64_t ignored = 0;
-  std::optional<double> most = analysis.assumptions.number("x0.rms", ignored);
-  std::optional<double> least = analysis.assumptions.number("x0.std", ignored);
+  std::optional<Series> most = analysis.assumptions.number("x0.rms", ignored);
+  std::optional<Series> least = analysis.assumptions.number("x0.std", ignored);
   if (!most && !least)
     return;
   WitnessRun run(analysis.model, values, tokens);
@@ -146,8 +146,8 @@ void WitnessWeights::fitEmbeddings(std::vector<ParameterValue> &values,
     if (FailureOr<Array> x = run.at(root, 0); succeeded(x)) {
       auto [rms, deviation] = rmsAndDeviation(*x);
       if (rms > 0)
-        factor = std::min(factor, most            ? *most / rms * inside
-                                  : deviation > 0 ? std::max(1.0, *least / deviation / inside)
+        factor = std::min(factor, most            ? (*most)[0] / rms * inside
+                                  : deviation > 0 ? std::max(1.0, (*least)[0] / deviation / inside)
                                                   : 1);
     }
   if (!std::isfinite(factor))

@@ -95,7 +95,7 @@ inline void declare(OpBuilder &builder, mlir::Location at, StringRef form, Strin
     arguments =
         builder.getDictionaryAttr(builder.getNamedAttr("path", builder.getStringAttr(path)));
   AssumeOp::create(builder, at, builder.getStringAttr(form), arguments, builder.getStringAttr("<="),
-                   builder.getF64FloatAttr(bound));
+                   builder.getF64FloatAttr(bound), StringAttr());
 }
 
 /// What one parameter really has, over all layers; `rows`: the largest rms of a row.

@@ -36,7 +36,7 @@ static std::string growthOf(const std::string &own) {
   const Verdict *growth = find(report, "forward.growth");
   if (!growth || (growth->word == stable::Word::proved) == (growth->growth[0] == 'u'))
     return "no growth:\n" + print(report);
-  return growth->growth.substr(0, growth->growth.find(" (fitted"));
+  return growth->growth;
 }
 
 // s51: schedules that look like 1/N, or like nothing, at every depth that one would try: the class

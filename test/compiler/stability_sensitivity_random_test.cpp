@@ -17,7 +17,7 @@ constexpr double slack = 1 + 1e-5;
 void promiseAtLeast(ModelOp model, const char *form, double least) {
   OpBuilder builder = OpBuilder::atBlockBegin(&model.getBody().front());
   AssumeOp::create(builder, model.getLoc(), builder.getStringAttr(form), DictionaryAttr(),
-                   builder.getStringAttr(">="), builder.getF64FloatAttr(least));
+                   builder.getStringAttr(">="), builder.getF64FloatAttr(least), StringAttr());
 }
 
 /// The least of them.

@@ -239,9 +239,8 @@ TEST(StabilitySensitivity, s85_deepnorm) {
   };
   const std::string alpha = "(2*depth)^(1/4)", beta = "(8*depth)^(-1/4)",
                     gain = "  assume norm.gain >= 1\n";
-  // Its class is that of fitted tables, which do not follow alpha any more; the number is proved.
-  EXPECT_EQ(classOf(alpha, beta, gain), "PROVED unknown (fitted exponent 0)");
-  EXPECT_EQ(classOf("2", beta, gain), "PROVED unknown (fitted exponent 0)");
+  EXPECT_EQ(classOf(alpha, beta, gain), "PROVED stretched(1/4)");
+  EXPECT_EQ(classOf("2", beta, gain), "PROVED stretched(1/2)");
   EXPECT_EQ(classOf("3", "0.5", gain), "PROVED exponential");
   EXPECT_NE(classOf(alpha, beta, "  assume norm.gain >= 0.999999\n"), "PROVED stretched(1/4)");
   EXPECT_EQ(classOf(alpha, beta, ""), "UNKNOWN ");

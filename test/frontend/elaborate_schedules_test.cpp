@@ -211,7 +211,7 @@ TEST(ElaborateSchedules, PresetsHandTheirDepthOn) {
   EXPECT_EQ(runsOf(std::string(text) + "model m = base(depth = 7)\n"), "1 to N");
 }
 
-// Sizes, exponents and assumptions have no schedule in the IR.
+// Sizes, exponents and laws have no schedule in the IR.
 TEST(ElaborateSchedules, WhatShapesAModelKeepsItToItsDepth) {
   const std::string
       head = "model m(depth = 4, width = ",
@@ -222,7 +222,21 @@ TEST(ElaborateSchedules, WhatShapesAModelKeepsItToItsDepth) {
   EXPECT_TRUE(isOfOneDepth(head + "8" + tail + "attend(x, x, x, heads = depth)" + end));
   EXPECT_TRUE(isOfOneDepth(head + "8" + tail + "attend(x, x, x, 2, softcap = depth)" + end));
   EXPECT_FALSE(isOfOneDepth(head + "8" + tail + "attend(x, x, x, 2, scale = 1/depth)" + end));
-  EXPECT_TRUE(isOfOneDepth("model m(depth = 4) {\n  assume x0.rms <= 1/depth\n"
-                           "  return gpt2(width = 8, heads = 1, vocab = 8)\n}\n"));
+  EXPECT_TRUE(isOfOneDepth("def f(x, depth) {\n  law size <= depth\n  return x\n}\n" + head + "8" +
+                           tail + "f(x, depth)" + end));
+}
+
+TEST(ElaborateSchedules, PromisesFollowTheDepth) {
+  const auto of = [](const std::string &claim) {
+    return "model m(depth = 4) {\n  " + claim +
+           "\n  return gpt2(width = 8, heads = 1, vocab = 8, depth = depth)\n}\n";
+  };
+  Elaborated model(of("assume x0.rms <= 1/depth"));
+  ASSERT_EQ(model.all<ir::AssumeOp>().size(), 1u);
+  EXPECT_EQ(model.all<ir::AssumeOp>()[0].getSchedule(), "N^-1");
+  EXPECT_FALSE(Elaborated(of("assume x0.rms <= 1/4")).all<ir::AssumeOp>()[0].getSchedule());
+  EXPECT_FALSE(isOfOneDepth(of("assume x0.rms <= 1/depth")));
+  EXPECT_FALSE(isOfOneDepth(of("check forward.bound <= 3*depth")));
+  EXPECT_TRUE(isOfOneDepth(of("assume adamw(lr = 1/depth, steps = 10)")));
 }
 } // namespace

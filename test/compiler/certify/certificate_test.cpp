@@ -99,6 +99,12 @@ TEST(Certificate, StatesClasses) {
       EXPECT_NE(llvm::toString(::lnx::certify::certify(document)), "") << other;
     }
   }
+  // lnx-certify knows of a promise what it is at this depth.
+  const ::lnx::certify::Document promised = read(certificateOf(
+      "model m(depth = 12) {\n  assume norm.gain <= 1/depth\n  assume norm.bias.max <= 0\n"
+      "  return gpt2(block = peri_ln, depth = depth, width = 8, heads = 1, vocab = 8)\n}\n"));
+  EXPECT_TRUE(promised.isOneDepth);
+  EXPECT_FALSE(conclusionOf(promised, "forward.growth"));
 }
 
 // What an optimizer reaches is a derivation of its own (S73..S75).
