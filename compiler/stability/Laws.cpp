@@ -93,6 +93,7 @@ bool Analysis::applySlope(double bound, ApplyOp op, Abstract &x, Type type) cons
   x.partSize = lastOf(type);
   x.carriers = in.carriers;
   x.usesOlder |= in.usesOlder;
+  x.skip = Series::top(); // the bound is about the whole, whatever of it is the stream
   return true;
 }
 

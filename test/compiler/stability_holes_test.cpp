@@ -252,6 +252,22 @@ TEST(StabilityHoles, s7_a_negative_law) {
   EXPECT_GE(number(f + model("  repeat l in 1..depth { x <- x + f(x) }\n  return x\n")), 16);
 }
 
+// A slope is about all of a value: half a token may gather in one entry, though a summand is half
+// the stream.
+TEST(StabilityHoles, s7_a_slope_of_the_stream_and_more) {
+  std::optional<Report> report =
+      Verified("def f(x) {\n  law slope <= 0.5\n  law degree = 1\n"
+               "  return 0.5*x + x*exp(x - x)\n}\n"
+               "def b(x, l, depth, heads) {\n  x <- f(x)\n  return x\n}\n"
+               "model m(depth = 1) {\n  assume x0.rms <= 0.5\n  assume max(E) <= 0.25\n"
+               "  assume max(P) <= 0.25\n  return gpt2(block = b, depth = depth, width = 16, "
+               "heads = 2, vocab = 20, context = 8)\n}\n")
+          .verify();
+  const Verdict *entries = find(report, "precision.overflow");
+  ASSERT_TRUE(entries && entries->number) << print(report);
+  EXPECT_GE(*entries->number, 1);
+}
+
 // s81: an update of degree -1 in its projection is not invariant.
 TEST(StabilityHoles, s81_one_over_a_projection) {
   std::optional<Report> report =
