@@ -80,9 +80,9 @@ void Certifier::openStream(int64_t place) {
   value.bound[across] = value.bound[peak] = {0.0, root(step.last()), 0.0};
   value.block = step.last();
   value.isStream = true;
-  value.skips = 1;
-  value.skip = 1.0;
   value.epoch = epoch = place;
+  value.skip = {1, 1.0, epoch, Size::constant(0.0)};
+  value.share = 1.0;
   values[place] = std::move(value);
 }
 
@@ -176,9 +176,9 @@ Error Certifier::takeStep(int64_t place) {
                     "a residual step stands in a repeat, and has a stream before and behind");
   const Value &next = site.of(1);
   Equation equation;
-  equation.skips = next.skips;
   equation.skip = next.skip;
-  equation.isPlain = !next.isOlder && next.epoch == epoch;
+  equation.share = next.share;
+  equation.isPlain = next.skip.count == 1 && next.skip.epoch == epoch;
   for (int64_t projection : next.last)
     equation.isScaleFree = equation.isScaleFree && next.degreeIn(projection).isZero();
   if ((next.isOlder || (next.epoch >= 0 && next.epoch != epoch)) && !stacks.back().isLargest)
@@ -212,16 +212,17 @@ void Certifier::advance(const Stack &stack, const Equation &equation, size_t lay
   Stream &now = chain.now;
   double line = equation.next.line[layer], one = equation.next.one[layer];
   double square = equation.next.square[layer];
-  double skip = equation.skips > 0 ? equation.skip[layer] : 0;
-  // Entries that are the stream's keep their own size, where all others are bounded without it;
-  // `rest` is no more than rounding then.
-  const Size &entry = equation.nextPeak;
-  double rest = std::max(addUp(entry.line[layer], -mulDown(skip, root(chain.width))), 0.0);
-  double other = addUp(entry.one[layer], mulUp(rest, now.size));
-  bool isApart = !stack.isLargest && entry.square[layer] == 0 && rest <= 4e-15 * entry.line[layer];
-  now.peak = isApart ? addUp(mulUp(skip, now.peak), other) : infinity;
+  // Entries of the stream keep their own size where nothing else needs r, or the sum does not.
+  const Size &entry = equation.nextPeak, &rest = equation.skip.rest;
+  bool isFree = entry.isKnown() && entry.line[layer] == 0 && entry.square[layer] == 0;
+  bool isApart = !stack.isLargest && entry.isKnown() &&
+                 (isFree || (equation.skip.count > 0 && rest.isKnown() && rest.line[layer] == 0 &&
+                             rest.square[layer] == 0));
+  double factor = equation.skip.count > 0 ? equation.skip.factor[layer] : 0;
+  now.peak = isApart ? addUp(mulUp(factor, now.peak), isFree ? entry.one[layer] : rest.one[layer])
+                     : infinity;
   if (stack.isLargest) { // r may be any of them: it must not fall
-    double kept = std::min(skip, line);
+    double kept = std::min(equation.share[layer], line);
     line = addUp(std::max(kept, 1.0), addUp(line, -kept));
   }
   now.size = addUp(addUp(mulUp(line, now.size), one), mulUp(square, mulUp(now.size, now.size)));
@@ -237,7 +238,7 @@ std::optional<Class> Certifier::growthBehind(const Stack &stack, const Chain &ch
     return std::nullopt;
   std::vector<Update> updates;
   for (const Equation &one : stack.equations)
-    updates.push_back({one.next, one.skips > 0 ? one.skip : 0.0, !stack.isLargest});
+    updates.push_back({one.next, one.share, !stack.isLargest});
   return classBehind(updates, spanOf(step.from, step.to), stack.count, *chain.growth);
 }
 

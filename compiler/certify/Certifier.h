@@ -27,8 +27,8 @@ struct Chain {
 /// One residual step: a stream of size r becomes one of size next(r).
 struct Equation {
   Size next = Size::unknown(), nextPeak = Size::unknown();
-  int skips = 0; ///< so many summands are the stream, times at most `skip`
-  Series skip;
+  Skip skip;
+  Series share = 0.0;
   bool isPlain = true;     ///< r is the stream that the step before left
   bool isScaleFree = true; ///< of degree 0 in its last projections (S76)
 };

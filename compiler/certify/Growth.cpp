@@ -156,10 +156,10 @@ static std::optional<Step> stepOf(const Update &update) {
       step.level = term.c;
     else
       step.beside.push_back(term);
-  if (!update.isFalling) { // max(skip, 1) instead of the skip
-    double skip =
-        isSteady(update.skip.rate) ? std::min(largestOf(update.skip.rate), step.level) : 0;
-    step.level = addUp(std::max(skip, 1.0), addUp(step.level, -skip));
+  if (!update.isFalling) { // max(share, 1) instead of the share
+    double share =
+        isSteady(update.share.rate) ? std::min(largestOf(update.share.rate), step.level) : 0;
+    step.level = addUp(std::max(share, 1.0), addUp(step.level, -share));
   }
   return step;
 }

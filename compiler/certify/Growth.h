@@ -22,7 +22,7 @@ Rate rateOf(const Class &x);
 /// One residual step: a stream of size r becomes one of size next(r).
 struct Update {
   Size next;
-  Series skip;           ///< the share of next.line that the stream itself has
+  Series share;          ///< how much of next.line the stream itself may be
   bool isFalling = true; ///< the stream may become smaller
 };
 

@@ -63,8 +63,8 @@ Derived functionOf(const Value &x, bool isHomogeneous) {
   Derived result = copied(x);
   result.number.reset();
   result.isFresh = result.isStream = false;
-  result.skips = 0;
-  result.skip = 0.0;
+  result.skip = Skip();
+  result.share = 0.0;
   result.norm = Value::Norm::none;
   result.spectral = result.frobenius = result.perhead = result.rowSum = infinity;
   result.low = -infinity;
@@ -96,6 +96,24 @@ static std::vector<Size> repeatedParts(const Value &x, const Step &xStep, const 
   return partsOf(x, xStep, block);
 }
 
+Skip scaled(Skip x, const Series &factor) {
+  x.factor = factor * x.factor;
+  x.rest = factor * x.rest;
+  return x;
+}
+
+static Skip sumOf(const Value &x, const Value &y) {
+  if (x.skip.count == 0 && y.skip.count == 0)
+    return Skip();
+  Skip sum = {x.skip.count + y.skip.count, x.skip.factor + y.skip.factor, -1, Size()};
+  for (const Value *one : {&x, &y}) {
+    if (one->skip.count > 0)
+      sum.epoch = sum.epoch == -1 || sum.epoch == one->skip.epoch ? one->skip.epoch : -2;
+    sum.rest = sum.rest + (one->skip.count > 0 ? one->skip.rest : (*one)[peak]);
+  }
+  return sum;
+}
+
 Derived sumOf(const Site &site, const Value &x, const Value &y) {
   Derived result = joined({&x, &y});
   for (Kind kind : {rms, across, peak})
@@ -111,8 +129,8 @@ Derived sumOf(const Site &site, const Value &x, const Value &y) {
     if (matrix->isFresh && bias->isFixed && !bias->number)
       for (int64_t projection : matrix->last)
         result.degrees[projection] = matrix->degreeIn(projection);
-  result.skips = x.skips + y.skips;
-  result.skip = x.skip + y.skip;
+  result.skip = sumOf(x, y);
+  result.share = x.share + y.share;
   return result;
 }
 
@@ -132,10 +150,11 @@ Derived productOf(const Site &site, const Value &x, const Step &xStep, const Val
     result.low = Series::zip(x.low, y.low, mulDown);
   result.degrees = merged(x, y, productOf);
   for (auto [factor, value] : {std::pair(&x, &y), std::pair(&y, &x)})
-    if (value->skips > 0 && factor->isFixed) {
-      result.skips = value->skips;
-      result.skip = value->skip *
-                    (factor->bound[peak].isConstant() ? factor->bound[peak].one : Series(infinity));
+    if (value->skip.count > 0 && factor->isFixed) {
+      const Size &size = factor->bound[peak];
+      const Series most = size.isConstant() ? size.one : Series(infinity);
+      result.skip = scaled(value->skip, most);
+      result.share = most * value->share;
     }
   return result;
 }

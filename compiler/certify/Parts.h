@@ -15,6 +15,8 @@ Derived functionOf(const Value &x, bool isHomogeneous);
 Derived sumOf(const Site &site, const Value &x, const Value &y);
 Derived productOf(const Site &site, const Value &x, const Step &xStep, const Value &y,
                   const Step &yStep);
+/// Of the streams among the summands of factor times x.
+Skip scaled(Skip x, const Series &factor);
 /// 1 / y.
 Value inverseOf(const Value &y, const Step &step);
 void setAll(Derived &x, const Size &size);

@@ -119,41 +119,6 @@ static Derived powRule(const Site &site) {
 
 //===-- shapes and sums --------------------------------------------------------===//
 
-/// Streams weighed by the rows of a matrix: |sum_s a_s X_s| <= sum |a_s| max |X_s| (S34).
-static void mix(const Site &site, Derived &result) {
-  const Step &product = site.stepOf(0);
-  if (site.step().op != "sum" || product.op != "mul" || product.of.size() != 2)
-    return;
-  int64_t matrix = product.of[0];
-  const Step &weights = site.document.program[matrix];
-  const Step &streams = site.document.program[product.of[1]];
-  size_t rank = product.shape.size();
-  bool isMixing = rank >= 2 && weights.shape.size() == rank && streams.shape.size() == rank &&
-                  !weights.hasRows && weights.last() == 1 && streams.last() == product.last() &&
-                  weights.shape[rank - 2] == product.shape[rank - 2] &&
-                  streams.shape[rank - 2] == product.shape[rank - 2];
-  while (site.document.program[matrix].op == "reshape")
-    matrix = site.document.program[matrix].of[0];
-  int64_t count = site.document.program[matrix].last();
-  if (!isMixing || count != product.shape[rank - 2])
-    return;
-  const Value &a = site.values[matrix], &x = site.values[product.of[1]];
-  Series sum = a.rowSum;
-  if (a[peak].isConstant())
-    sum = least(sum, Series(static_cast<double>(count)) * a[peak].one);
-  result.rule = "S34";
-  for (const Size &size : partsOf(x, streams, streams.last())) {
-    result.bounds[rms].push_back(sum * size);
-    if (site.block() == streams.last())
-      result.bounds[part].push_back(sum * size);
-  }
-  result.bounds[peak].push_back(sum * x[peak]);
-  result.bounds[across].push_back(sum * x[peak]);
-  result.bounds[across].push_back(sum * (root(streams.count() / streams.last()) * x[across]));
-  result.skips = x.skips;
-  result.skip = sum * x.skip;
-}
-
 static Derived reductionRule(const Site &site) {
   const Value &x = site.of(0);
   const Step &from = site.stepOf(0);
@@ -217,66 +182,6 @@ static Derived gatherRule(const Site &site) {
   setAll(result, site.of(0)[peak]);
   result.low = site.of(0).low;
   result.degrees = site.of(0).degrees;
-  return result;
-}
-
-/// Whether `value` is computed from `input`, parameters and numbers only.
-static bool isFunctionOf(const Document &document, int64_t value, int64_t input) {
-  std::vector<int64_t> pending = {value};
-  std::vector<bool> isSeen(document.program.size());
-  while (!pending.empty()) {
-    int64_t place = pending.back();
-    const Step &step = document.program[place];
-    pending.pop_back();
-    if (place == input || isSeen[place])
-      continue;
-    isSeen[place] = true;
-    if (step.op == "step" || step.op == "repeat" || step.op == "end" ||
-        (step.of.empty() && step.hasRows))
-      return false;
-    pending.insert(pending.end(), step.of.begin(), step.of.end());
-  }
-  return true;
-}
-
-/// The same value, of which its definition's author declares a size, a peak, and as a function f of
-/// one input that f(c x) = c^k f(x) or |f(x) - f(y)| <= c |x - y| (S7).
-static Derived lawRule(const Site &site) {
-  const Step &step = site.step();
-  Derived result = copied(site.of(0));
-  std::vector<Value> declared = {site.of(0)};
-  auto declare = [&](const Size &size) {
-    Value value;
-    value.bound[rms] = size;
-    value.bound[peak] = Series(root(step.count())) * size;
-    declared.push_back(value);
-  };
-  for (const auto &[name, number] : step.with)
-    if (!(number >= 0))
-      result.problem = "its law '" + name + "' is negative";
-  if (std::optional<double> size = step.number("size"))
-    declare(Size::constant(*size));
-  std::optional<double> slope = step.number("slope"), degree = step.number("degree");
-  if (slope || degree) {
-    if (step.of.size() != 2 || !isFunctionOf(site.document, step.of[0], step.of[1]) ||
-        (degree && *degree != std::round(*degree)) || degree.value_or(0) > 8)
-      result.problem = "its law is not about a function of one value";
-    else if (slope && degree.value_or(0) > 0) // nothing gives nothing
-      declare(Series(*slope) * site.of(1)[rms]);
-    if (result.problem.empty() && degree)
-      for (const auto &[key, of] : site.of(1).degrees)
-        if (int k = static_cast<int>(*degree); of.isPure() && !result.degreeIn(key).isPure())
-          result.degrees[key] = {k * of.low, k * of.high, false};
-  }
-  for (const Value &value : declared) {
-    result.bounds[rms].push_back(value[rms]);
-    result.bounds[peak].push_back(value[peak]);
-    for (const Size &size : partsOf(value, step, site.block()))
-      result.bounds[part].push_back(size);
-  }
-  if (std::optional<double> number = step.number("peak"))
-    for (std::vector<Size> &bounds : result.bounds)
-      bounds.push_back(Size::constant(*number));
   return result;
 }
 

@@ -16,6 +16,14 @@ struct Degree {
   bool isPure() const { return !isNone && low == high; }
 };
 
+/// The summands of a value that are streams.
+struct Skip {
+  int count = 0;
+  Series factor = 0.0; ///< times at most this
+  int64_t epoch = -1;  ///< the step whose stream it is; -2: of several steps
+  Size rest;           ///< largest |entry| of all other summands, where there are streams
+};
+
 /// What is known of one value.
 struct Value {
   std::array<Size, kinds> bound = {Size::unknown(), Size::unknown(), Size::unknown(),
@@ -33,8 +41,8 @@ struct Value {
   bool isFresh = false;  ///< a projection without its bias
   enum class Norm { none, unit, gained } norm = Norm::none;
 
-  int skips = 0;     ///< so many summands are the stream
-  Series skip = 0.0; ///< times at most this
+  Skip skip;
+  Series share = 0.0; ///< how much of a bound's r a stream among the summands may be
   /// The step whose stream r stands for; -1: bounds are numbers. r of several steps is `older`.
   int64_t epoch = -1;
   bool isOlder = false;
@@ -87,6 +95,10 @@ llvm::Expected<Size> choose(const Site &site, const std::string &what, const Siz
 std::vector<Size> partsOf(const Value &x, const Step &step, int64_t block);
 /// The bounds of v / sqrt(q mean(v v) + eps) and its multiples, where a step is that (S16..S18).
 std::optional<Derived> normOf(const Site &site);
+/// Adds the bounds of a weighted sum of streams, where a step is one (S34).
+void mix(const Site &site, Derived &result);
+/// A value with its laws (S7).
+Derived lawRule(const Site &site);
 
 /// Bounds of a parameter from the axioms about it (S3), or from the optimizer (S73..S75).
 Derived parameterOf(const Site &site);

@@ -142,8 +142,7 @@ Expected<Value> settle(const Site &site, Derived derived) {
   if (value.isConstant()) { // numbers are about no stream
     value.epoch = -1;
     value.isOlder = false;
-    value.skips = 0;
-    value.skip = 0.0;
+    value.share = 0.0;
   }
   return value;
 }

@@ -31,6 +31,7 @@ private:
   std::string obstacleToGrowth(StringRef growth) const;
   void boundOf(const Verdict &verdict, json::Object &conclusion) const;
   double identityPath() const;
+  bool hasOnePath(StepOp step) const;
 
   const Analysis &analysis;
   const ClaimedSteps &steps;
@@ -77,6 +78,20 @@ std::string Conclusions::obstacleToGrowth(StringRef growth) const {
   return "";
 }
 
+/// The step adds something to the stream before it, and to no other one.
+bool Conclusions::hasOnePath(StepOp step) const {
+  Value previous = resolve(step.getPrevious());
+  const Abstract *stream = analysis.find(step.getPrevious());
+  int paths = 0;
+  for (auto [factor, term] : summandsOf(step.getNext(), /*depth=*/16, previous).terms) {
+    const Abstract *x = analysis.find(term);
+    if (term != previous && !(x && x->hasSkip))
+      continue;
+    paths += term == previous || (stream && x->epoch == stream->epoch) ? 1 : 2;
+  }
+  return paths == 1;
+}
+
 std::string Conclusions::obstacleTo(const Verdict &verdict) const {
   static const llvm::StringSet<llvm::MallocAllocator> known = {
       "forward.growth",        "depth.limit",        "forward.bound",
@@ -92,14 +107,9 @@ std::string Conclusions::obstacleTo(const Verdict &verdict) const {
   if (verdict.property != "backward.identity_path")
     return steps.obstacle;
   for (const Stack &stack : analysis.stacks)
-    for (const Equation &equation : stack.equations) {
-      const Abstract &next = equation.next;
-      if (stack.usesLargest)
-        return "its steps use older streams";
-      if (next.hasSkip && next.whole.isConstant() && next.part.isConstant() &&
-          next.across.isConstant() && next.peak.isConstant())
-        return "lnx-certify knows a step by its size and forgets the stream in it";
-    }
+    for (const Equation &equation : stack.equations)
+      if (!hasOnePath(const_cast<Equation &>(equation).op))
+        return "a step adds up several streams";
   return "";
 }
 

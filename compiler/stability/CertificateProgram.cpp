@@ -257,12 +257,8 @@ Program stability::programOf(const Analysis &analysis) {
 
 std::string Program::ruleOf(int64_t place) const {
   const ProgramStep &step = steps[place];
-  if (std::optional<Norm> norm = normAt(place)) {
-    const ProgramStep &c = steps[norm->v];
-    bool isCentred = c.op == "sub" && steps[c.of[1]].op == "mean" &&
-                     isSameValue(steps[steps[c.of[1]].of[0]].value, steps[c.of[0]].value);
-    return isCentred ? "S16" : "S17";
-  }
+  if (std::optional<Norm> norm = normAt(place))
+    return isCentred(norm->v) ? "S16" : "S17";
   if (step.op == "div" && steps[step.of[1]].op == "sum" && steps[step.of[1]].of[0] == step.of[0])
     return "S25";
   if (step.value && step.op == "sum" && matchMixing(step.value))
@@ -293,6 +289,11 @@ int64_t Program::radicandOf(int64_t place, int64_t &above) const {
       return withoutNumber(root.of[0]);
     if (isQuotient)
       break;
+    const ProgramStep &inverse = steps[step.of[i]]; // number / root
+    if (inverse.op != "div" || steps[inverse.of[0]].op != "constant")
+      continue;
+    if (const ProgramStep &under = steps[withoutNumber(inverse.of[1])]; exponentOf(under) == 0.5)
+      return withoutNumber(under.of[0]);
   }
   return -1;
 }
@@ -305,24 +306,46 @@ int64_t Program::withoutNumber(int64_t place) const {
   return place;
 }
 
+bool Program::isCentred(int64_t place) const {
+  const ProgramStep &step = steps[place];
+  return step.op == "sub" && steps[step.of[1]].op == "mean" &&
+         isSameValue(steps[steps[step.of[1]].of[0]].value, steps[step.of[0]].value);
+}
+
+/// The place of x where a step is x x; -1 where it is none.
+int64_t Program::baseOf(int64_t place) const {
+  const ProgramStep &square = steps[place];
+  bool isProduct =
+      square.op == "mul" && isSameValue(steps[square.of[0]].value, steps[square.of[1]].value);
+  return isProduct || exponentOf(square) == 2 ? square.of[0] : -1;
+}
+
 std::optional<Program::Norm> Program::normAt(int64_t place) const {
   int64_t above = -1, radicand = radicandOf(place, above);
-  if (radicand < 0 || (steps[radicand].op != "mean" && steps[radicand].op != "sum"))
+  if (radicand < 0)
     return std::nullopt;
-  const ProgramStep &square = steps[steps[radicand].of[0]], &product = steps[above];
-  bool isSquare =
-      (square.op == "mul" && isSameValue(steps[square.of[0]].value, steps[square.of[1]].value)) ||
-      exponentOf(square) == 2;
-  if (!isSquare)
+  const bool isVariance = steps[radicand].op == "sub";
+  const ProgramStep &mean = isVariance ? steps[steps[radicand].of[0]] : steps[radicand];
+  if (mean.op != "mean" && (mean.op != "sum" || isVariance))
     return std::nullopt;
-  Norm norm{square.of[0], -1};
-  Value v = steps[norm.v].value;
-  if (isSameValue(product.value, v))
-    return norm;
+  const int64_t squared = baseOf(mean.of[0]);
+  if (squared < 0)
+    return std::nullopt;
+  const Value x = steps[squared].value;
+  if (isVariance) {
+    const int64_t other = baseOf(steps[radicand].of[1]);
+    if (other < 0 || steps[other].op != "mean" || !isSameValue(steps[steps[other].of[0]].value, x))
+      return std::nullopt;
+  }
+  auto isNormalised = [&](int64_t v) {
+    return isVariance ? isCentred(v) && isSameValue(steps[steps[v].of[0]].value, x)
+                      : isSameValue(steps[v].value, x);
+  };
+  const ProgramStep &product = steps[above];
+  if (isNormalised(above))
+    return Norm{above, -1};
   for (size_t i = 0; product.op == "mul" && i < 2; ++i)
-    if (isSameValue(steps[product.of[i]].value, v)) {
-      norm.factor = product.of[1 - i];
-      return norm;
-    }
+    if (isNormalised(product.of[i]))
+      return Norm{product.of[i], product.of[1 - i]};
   return std::nullopt;
 }

@@ -33,6 +33,8 @@ struct Program {
   std::string ruleOf(int64_t place) const;
 
 private:
+  bool isCentred(int64_t place) const;
+  int64_t baseOf(int64_t place) const;
   int64_t withoutNumber(int64_t place) const;
   int64_t radicandOf(int64_t place, int64_t &above) const;
 };

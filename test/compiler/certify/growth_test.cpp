@@ -71,7 +71,7 @@ TEST(CertifyGrowth, IsAboveRandomRecurrences) {
       Update step;
       step.next.line = seriesOf(draw.terms(2, draw.of({0, 0.5, 1, 1, 1, 2})));
       step.next.one = seriesOf(draw.terms(2, 0));
-      step.skip = 1.0;
+      step.share = 1.0;
       step.isFalling = draw.random() % 4 != 0;
       if (!step.isFalling) // the skip is 1, whatever else there is
         step.next.line = seriesOf(draw.terms(2, 1));

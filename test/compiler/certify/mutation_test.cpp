@@ -152,6 +152,40 @@ TEST(Mutation, RefusesLawsAndRowsThatAreNotDeclared) {
     EXPECT_NE(refusalOf(replaced(text, name, other)), "") << name;
 }
 
+// What is divided by another root than that of its own variance is no norm.
+TEST(Mutation, RefusesNormsThatAreNone) {
+  std::string text = certificateOf(
+      "def own(x) {\n  param g : [dim(x)] ~ ones\n"
+      "  return (x - mean(x)) * (mean(x^2) - mean(x)^2 + 1e-5)^(-1/2) * g\n}\n"
+      "model m(depth = 2) {\n  assume norm.gain <= 1.25\n  assume x0.rms <= 1\n"
+      "  return gpt2(block = post_ln, norm = own, depth = depth, width = 8, heads = 2)\n}\n");
+  ASSERT_EQ(refusalOf(text), "") << text;
+  using ::lnx::certify::Step;
+  int changed = 0;
+  auto expectRefused = [&](auto change) {
+    ::lnx::certify::Document document = read(text);
+    for (Step &step : document.program)
+      if (step.op == "sub" && document.program[step.of[0]].op == "mean") {
+        change(document, step);
+        ++changed;
+        break;
+      }
+    EXPECT_NE(llvm::toString(::lnx::certify::certify(document)), "");
+  };
+  // mean(x)^2 - mean(x^2), the mean of something else, other squares, another axis
+  expectRefused([](auto &, Step &variance) { std::swap(variance.of[0], variance.of[1]); });
+  auto meanOf = [](auto &document, Step &variance) -> Step & {
+    return document.program[document.program[variance.of[1]].of[0]];
+  };
+  expectRefused([&](auto &document, Step &variance) { --meanOf(document, variance).of[0]; });
+  expectRefused([&](auto &document, Step &variance) {
+    document.program[document.program[variance.of[0]].of[0]].with["exponent"] = 3;
+  });
+  expectRefused(
+      [&](auto &document, Step &variance) { meanOf(document, variance).with["axis"] = -2; });
+  EXPECT_EQ(changed, 4);
+}
+
 // A verifier that forgot the heads (S43), or the bias, would write these.
 TEST(Mutation, RefusesWhatAWrongVerifierWouldClaim) {
   std::string text = certificateOf(
