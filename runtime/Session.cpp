@@ -13,8 +13,7 @@ using namespace lnx;
 
 namespace {
 
-constexpr int arenaCount = 4;    // parameters, gradient, m, v
-constexpr int64_t rowGroup = 16; // scratch is planned for whole groups of rows
+constexpr int arenaCount = 4; // parameters, gradient, m, v
 
 constexpr std::array<const char *, LNX_ENTRY_COUNT> entryNames = {"grad",  "eval", "next", "norm",
                                                                   "adamw", "adam", "sgd"};
@@ -33,19 +32,6 @@ int entryOf(Optimizer optimizer) {
 
 Error exceeds(const std::string &what, int64_t value, const std::string &limit, int64_t most) {
   return {what + " " + std::to_string(value) + " exceeds " + limit + " " + std::to_string(most)};
-}
-
-// Largest scratch of all entries for `rows` rows.
-std::optional<size_t> scratchBytes(const lnx_program &program, int64_t rows) {
-  size_t most = 0;
-  for (int i = 0; i < LNX_ENTRY_COUNT; ++i) {
-    auto perRow = checkedProduct({program.scratch_bytes_per_row[i], rows});
-    auto fixed = checkedProduct({program.scratch_fixed_bytes[i]});
-    if (!perRow || !fixed)
-      return std::nullopt;
-    most = std::max(most, *perRow + *fixed);
-  }
-  return most;
 }
 
 std::optional<Error> checkShape(const lnx_program &program, int64_t batch, int64_t time) {
@@ -185,17 +171,33 @@ struct Session::State {
   }
 };
 
-// Why the machine cannot hold a session of these sizes, if it cannot.
-static std::optional<Error> checkMemory(const SessionOptions &options, size_t state,
-                                        size_t scratch) {
-  const size_t available = availableMemory();
-  if (state <= available && scratch <= available - state)
+// Why a device of `available` bytes cannot hold the session that was planned, if it cannot.
+static std::optional<Error> checkMemory(const lnx_program &program, const SessionOptions &options,
+                                        const MemoryPlan &plan, const std::string &device,
+                                        size_t available) {
+  if (plan.total() <= available)
     return std::nullopt;
-  return Error{"batch " + std::to_string(options.batch) + " of time " +
-                   std::to_string(options.time) + " needs " + mebibytes(state + scratch) +
-                   " of memory (" + mebibytes(state) + " for parameters, gradients and moments, " +
-                   mebibytes(scratch) + " for activations), " + mebibytes(available) +
-                   " are available",
+  const int64_t fits = largestBatch(program, options, available);
+  const std::string time = " of time " + std::to_string(options.time);
+  return Error{"batch " + std::to_string(options.batch) + time + " needs " +
+                   mebibytes(plan.total()) + " of memory (" + mebibytes(plan.state()) +
+                   " for parameters, gradients and moments, " + mebibytes(plan.scratch()) +
+                   " for activations, " + mebibytes(plan.workspace) + " for matrix products), " +
+                   mebibytes(available) + " are available on " + device + "\nhelp: " +
+                   (fits > 0 ? "a micro-batch of " + std::to_string(fits) + time + " fits"
+                             : "not even one sequence" + time +
+                                   " fits: take a shorter time or a "
+                                   "smaller model"),
+               options.device == "cpu" ? Exit::io : Exit::device};
+}
+
+// Beside a device with memory of its own the host keeps a copy of the parameters.
+static std::optional<Error> checkHost(const MemoryPlan &plan) {
+  const size_t available = availableMemory();
+  if (plan.host <= available)
+    return std::nullopt;
+  return Error{"the host keeps a copy of parameters, gradients and moments, " +
+                   mebibytes(plan.host) + ", but has only " + mebibytes(available) + " available",
                Exit::io};
 }
 
@@ -207,26 +209,18 @@ Session::~Session() = default;
 Result<Session> Session::create(Program program, const SessionOptions &options) {
   const lnx_program &code = *program;
   const bool isCpu = options.device == "cpu";
-  if (!isCpu && options.device != "cuda")
-    return Error{"there is no device '" + options.device + "', only 'cpu' and 'cuda'",
-                 Exit::device};
   if (isCpu && code.device_code)
     return Error{"the program was compiled for CUDA and cannot run on the CPU", Exit::device};
   if (auto error = checkParameters(code))
     return *error;
-  if (auto error = checkShape(code, options.batch, options.time))
-    return *error;
-  auto rows = checkedProduct({options.batch, options.time});
-  auto grouped = rows ? std::optional((*rows + rowGroup - 1) / rowGroup * rowGroup) : std::nullopt;
-  auto scratch = grouped ? scratchBytes(code, static_cast<int64_t>(*grouped)) : std::nullopt;
-  auto stateBytes = checkedProduct({code.state_floats, arenaCount, sizeof(float)});
-  auto results = checkedProduct(
-      {std::max<int64_t>({code.vocabulary, code.observations + 1, 16}), sizeof(float)});
-  if (!rows || !scratch || !stateBytes || !results)
-    return Error{"batch " + std::to_string(options.batch) + " of time " +
-                     std::to_string(options.time) + " needs more memory than can be counted",
-                 Exit::io};
-  if (auto error = checkMemory(options, *stateBytes, isCpu ? *scratch : 0))
+  Result<MemoryPlan> plan = planMemory(code, options);
+  if (!plan)
+    return plan.error();
+  // Before any thread starts.
+  if (isCpu)
+    if (auto error = checkMemory(code, options, *plan, "this machine", availableMemory()))
+      return *error;
+  if (auto error = checkHost(*plan))
     return *error;
 
   auto state = std::make_unique<State>();
@@ -237,15 +231,18 @@ Result<Session> Session::create(Program program, const SessionOptions &options) 
   Result<std::unique_ptr<Device>> device = isCpu ? std::move(cpu) : createCudaDevice(code);
   if (!device)
     return device.error();
-  state->rows = static_cast<int64_t>(*rows);
+  if (!isCpu) // its workspace is reserved already
+    if (auto error = checkMemory(code, options, *plan, "'" + (*device)->name() + "'",
+                                 (*device)->freeBytes() + (*device)->workspaceBytes()))
+      return *error;
+  state->rows = options.batch * options.time;
   state->time = options.time;
   int64_t observed = 0;
   for (int64_t s = 0; s < code.stream_count; ++s)
     observed += code.streams[s].layers;
   state->hidden.resize(static_cast<size_t>(observed));
   state->program = std::move(program);
-  Result<SessionMemory> memory = SessionMemory::reserve(
-      std::move(*device), {*stateBytes, *scratch, *results, *rows * sizeof(int32_t)});
+  Result<SessionMemory> memory = SessionMemory::reserve(std::move(*device), *plan);
   if (!memory)
     return memory.error();
   state->memory = std::move(*memory);

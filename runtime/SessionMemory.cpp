@@ -8,22 +8,22 @@
 
 using namespace lnx;
 
-Result<SessionMemory> SessionMemory::reserve(std::unique_ptr<Device> device, const Sizes &sizes) {
+Result<SessionMemory> SessionMemory::reserve(std::unique_ptr<Device> device,
+                                             const MemoryPlan &plan) {
   SessionMemory memory;
   memory.machine = std::move(device);
-  memory.sizes = sizes;
+  memory.plan = plan;
   const bool isShared = memory.machine->sharesMemory();
-  static_assert(LNX_ARGUMENT_COUNT * sizeof(float) <= argumentBytes);
-  const size_t inputBytes = argumentBytes + 2 * memory.idBytes();
   const struct {
     void *&place;
     size_t bytes;
     const char *purpose;
     Content content;
-  } areas[] = {{memory.state, sizes.arenas, "parameters, gradients and moments", Content::zeros},
-               {memory.scratch, sizes.scratch, "activations of the micro-batch", Content::anything},
-               {memory.written, sizes.results, "logits", Content::anything},
-               {memory.inputs, inputBytes, "tokens and targets", Content::anything}};
+  } areas[] = {
+      {memory.state, plan.state(), "parameters, gradients and moments", Content::zeros},
+      {memory.scratch, plan.scratch(), "activations of the micro-batch", Content::anything},
+      {memory.written, plan.results, "logits", Content::anything},
+      {memory.inputs, plan.inputs, "tokens and targets", Content::anything}};
   for (const auto &area : std::span(areas).first(isShared ? 2 : std::size(areas))) {
     Result<void *> data = memory.machine->reserve(area.bytes, area.purpose, area.content);
     if (!data)
@@ -31,9 +31,9 @@ Result<SessionMemory> SessionMemory::reserve(std::unique_ptr<Device> device, con
     area.place = *data;
   }
   const std::pair<Block *, std::pair<size_t, const char *>> blocks[] = {
-      {&memory.outcome, {sizes.results, "logits"}},
-      {&memory.prepared, {isShared ? 0 : inputBytes, "tokens and targets"}},
-      {&memory.mirror, {isShared ? 0 : sizes.arenas, "parameters, gradients and moments"}}};
+      {&memory.outcome, {plan.results, "logits"}},
+      {&memory.prepared, {isShared ? 0 : plan.inputs, "tokens and targets"}},
+      {&memory.mirror, {isShared ? 0 : plan.state(), "parameters, gradients and moments"}}};
   for (const auto &[block, request] : blocks) {
     Result<Block> reserved = Block::reserve(request.first, request.second);
     if (!reserved)
@@ -102,9 +102,9 @@ std::optional<Error> SessionMemory::run(lnx_entry entry, size_t count, const Cal
   };
   request.arguments =
       reinterpret_cast<const float *>(place(0, std::span<const float>(call.arguments)));
-  request.tokens = reinterpret_cast<const int32_t *>(place(argumentBytes, call.tokens));
-  request.targets =
-      reinterpret_cast<const int32_t *>(place(argumentBytes + idBytes(), call.targets));
+  request.tokens = reinterpret_cast<const int32_t *>(place(MemoryPlan::argumentBytes, call.tokens));
+  request.targets = reinterpret_cast<const int32_t *>(
+      place(MemoryPlan::argumentBytes + plan.idBytes(), call.targets));
   request.results = static_cast<float *>(written);
   if (auto error = machine->upload(inputs, prepared.data(), end))
     return error;
@@ -114,5 +114,5 @@ std::optional<Error> SessionMemory::run(lnx_entry entry, size_t count, const Cal
 }
 
 Session::Memory SessionMemory::bytes() const {
-  return {sizes.arenas, sizes.scratch, outcome.bytes() + machine->workspaceBytes()};
+  return {plan.state(), plan.scratch(), machine->workspaceBytes() + plan.results + plan.inputs};
 }

@@ -6,7 +6,7 @@
 
 #include "Block.h"
 #include "device/Device.h"
-#include "lnx/runtime.h"
+#include "lnx/plan.h"
 
 #include <array>
 #include <span>
@@ -16,9 +16,6 @@ namespace lnx {
 
 class SessionMemory {
 public:
-  struct Sizes {
-    size_t arenas, scratch, results, ids; // bytes
-  };
   struct Call {
     std::span<const int32_t> tokens, targets;
     int64_t batch, time;
@@ -26,7 +23,7 @@ public:
   };
 
   SessionMemory() = default;
-  static Result<SessionMemory> reserve(std::unique_ptr<Device> device, const Sizes &sizes);
+  static Result<SessionMemory> reserve(std::unique_ptr<Device> device, const MemoryPlan &plan);
 
   Device &device() const { return *machine; }
   // Of the host: parameters, gradient, m and v, as they were fetched last.
@@ -36,7 +33,7 @@ public:
     int64_t from, count;
     int64_t end() const { return from + count; }
   };
-  Range everything() const { return {0, static_cast<int64_t>(sizes.arenas / sizeof(float))}; }
+  Range everything() const { return {0, static_cast<int64_t>(plan.state() / sizeof(float))}; }
   // Brings a range up to date, except where the host may have changed it since it was lent.
   std::optional<Error> fetch(Range range);
   // The device gets before the next call what the host writes there until then.
@@ -51,11 +48,7 @@ private:
   std::optional<Error> give();
 
   std::unique_ptr<Device> machine;
-  Sizes sizes{};
-  // What a call reads, in one block that is copied at once: arguments, tokens, targets.
-  static constexpr size_t argumentBytes = 64;
-  size_t idBytes() const { return (sizes.ids + 63) / 64 * 64; }
-
+  MemoryPlan plan;
   // Of the device; the last two only where it has memory of its own.
   void *state = nullptr, *scratch = nullptr;
   void *written = nullptr, *inputs = nullptr;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace lnx {
 
@@ -24,6 +25,10 @@ public:
   virtual const lnx_runtime &calls() const = 0;
   // Bytes those functions reserved for themselves; they allocate nothing when called.
   virtual size_t workspaceBytes() const = 0;
+
+  // Bytes that reserve can still hand out, as far as the machine tells; `name` of the device.
+  virtual size_t freeBytes() const = 0;
+  virtual std::string name() const = 0;
 
   // Whether entries work on the host's memory. If not, all pointers of a call but `runtime` must
   // come from reserve.
@@ -49,6 +54,10 @@ public:
 
 // The processor with `threads` threads, 0 for as many as this process may use.
 Result<std::unique_ptr<Device>> createCpuDevice(int threads);
+
+// workspaceBytes() of devices that do not exist yet.
+Result<size_t> cpuWorkspaceBytes(int threads);
+size_t cudaWorkspaceBytes();
 
 // The first GPU that can run the device code of `program`, or why there is none.
 Result<std::unique_ptr<Device>> createCudaDevice(const lnx_program &program);

@@ -49,6 +49,20 @@ void callAttendGrad(void *context, const float *q, const float *k, const float *
 // Rounds up to a whole number of cache lines, so that threads never share one.
 int64_t wholeLines(int64_t floats) { return (floats + 15) / 16 * 16; }
 
+std::optional<Error> checkThreads(int threads) {
+  constexpr int most = 1024;
+  if (threads >= 0 && threads <= most)
+    return std::nullopt;
+  return Error{"cannot use " + std::to_string(threads) + " threads, the limit is " +
+                   std::to_string(most),
+               Exit::usage};
+}
+
+// Floats that each thread works in; the last line of each part holds its stamp.
+int64_t laneFloats(const MicroKernel &kernel) {
+  return wholeLines(std::max(gemmLaneFloats(kernel), attentionLaneFloats(kernel))) + 16;
+}
+
 } // namespace
 
 Cpu::Cpu(int threads, const MicroKernel &kernel) : pool(threads), kernel(&kernel) {
@@ -60,19 +74,13 @@ Cpu::Cpu(int threads, const MicroKernel &kernel) : pool(threads), kernel(&kernel
 }
 
 Result<std::unique_ptr<Cpu>> Cpu::create(int threads, const char *wanted) {
-  constexpr int most = 1024;
-  if (threads < 0 || threads > most)
-    return Error{"cannot use " + std::to_string(threads) + " threads, the limit is " +
-                     std::to_string(most),
-                 Exit::usage};
+  if (auto error = checkThreads(threads))
+    return *error;
   const MicroKernel *kernel = findMicroKernel(wanted);
   if (!kernel)
     return Error{std::string("this machine cannot run the '") + wanted + "' kernels", Exit::device};
   std::unique_ptr<Cpu> cpu(new Cpu(threads, *kernel));
-  // The last line of each part holds its stamp.
-  const int64_t lane =
-      wholeLines(std::max(gemmLaneFloats(*kernel), attentionLaneFloats(*kernel))) + 16;
-  const int64_t floats = lane * cpu->pool.threads();
+  const int64_t lane = laneFloats(*kernel), floats = lane * cpu->pool.threads();
   Result<Block> memory =
       Block::reserve(static_cast<size_t>(floats) * sizeof(float), "buffers of the matrix products");
   if (!memory)
@@ -109,4 +117,11 @@ Result<std::unique_ptr<Device>> lnx::createCpuDevice(int threads) {
   if (!cpu)
     return cpu.error();
   return std::unique_ptr<Device>(std::move(*cpu));
+}
+
+Result<size_t> lnx::cpuWorkspaceBytes(int threads) {
+  if (auto error = checkThreads(threads))
+    return *error;
+  return static_cast<size_t>(laneFloats(*findMicroKernel(nullptr)) * Pool::threadCount(threads)) *
+         sizeof(float);
 }

@@ -18,6 +18,8 @@ public:
 
   const lnx_runtime &calls() const override { return table; }
   size_t workspaceBytes() const override { return memory.bytes(); }
+  size_t freeBytes() const override { return availableMemory(); }
+  std::string name() const override { return "this machine"; }
   bool sharesMemory() const override { return true; }
   Result<void *> reserve(size_t bytes, const char *purpose, Content content) override;
   std::optional<Error> upload(void *to, const void *from, size_t bytes) override;

@@ -17,14 +17,13 @@ constexpr int spins = 2000;
 thread_local int currentLane = 0;
 thread_local bool runsJob = false;
 
-int threadCount(int wanted) {
-  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 void relax() { __builtin_ia32_pause(); }
 
 } // namespace
 
+int Pool::threadCount(int wanted) {
+  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 int Pool::lane() { return currentLane; }
 bool Pool::inJob() { return runsJob; }
 

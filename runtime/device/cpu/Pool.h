@@ -23,6 +23,8 @@ public:
   Pool(const Pool &) = delete;
   Pool &operator=(const Pool &) = delete;
 
+  // How many that is, if the system starts them all.
+  static int threadCount(int threads);
   int threads() const { return static_cast<int>(workers.size()) + 1; }
 
   // Calls `kernel(slots, lo, hi)` for every chunk of `grain` items of [0, n), in any order, and

@@ -136,7 +136,7 @@ Blas::~Blas() {
 
 Result<std::unique_ptr<Blas>> Blas::open(const Driver &driver, CUdeviceptr workspace,
                                          CUstream stream) {
-  Result<const BlasLibrary *> library = BlasLibrary::open();
+  Result<const BlasLibrary *> library = BlasLibrary::open(driver);
   if (!library)
     return library.error();
   std::unique_ptr<Blas> blas(new Blas(driver, *library, workspace, stream));
@@ -241,7 +241,7 @@ std::optional<Error> Blas::choose(Plan &plan, const Product &product, const Oper
     }
   }
   return driver.check(driver.streamSynchronize(stream),
-                      ("time a product of " + describeInWords(product)).c_str());
+                      "time a product of " + describeInWords(product));
 }
 
 Result<const Blas::Plan *> Blas::plan(const Product &product, const Operands &at) {

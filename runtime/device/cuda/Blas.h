@@ -45,7 +45,8 @@ public:
   /// Bytes of device memory that products may use while they run (32 MiB or more on Hopper).
   static constexpr size_t workspaceBytes = size_t{32} << 20;
 
-  /// cuBLASLt 12 or 13, or why there is none. Products run in `stream` and use `workspace`.
+  /// cuBLASLt 12 or 13, or why there is none that goes with the driver. Products run in `stream`
+  /// and use `workspace`.
   static Result<std::unique_ptr<Blas>> open(const Driver &driver, CUdeviceptr workspace,
                                             CUstream stream);
   ~Blas();

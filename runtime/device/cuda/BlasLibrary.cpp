@@ -1,6 +1,8 @@
 // BlasLibrary: looks the functions up by name and says in words what fails.
-// The major version is in the file's name: 13 comes first, 12 has all that is used.
+// Which of the major versions is taken, Probe decides: 12 has all that is used.
 #include "device/cuda/BlasLibrary.h"
+
+#include "device/cuda/Probe.h"
 
 #include <dlfcn.h>
 
@@ -15,23 +17,18 @@ struct Opened {
   std::optional<Error> error;
 };
 
-Opened open() {
+Opened open(const Driver &driver) {
   Opened opened;
-  void *file = dlopen("libcublasLt.so.13", RTLD_NOW | RTLD_LOCAL);
-  if (!file)
-    file = dlopen("libcublasLt.so.12", RTLD_NOW | RTLD_LOCAL);
-  if (!file) {
-    const char *reason = dlerror();
-    opened.error =
-        Error{std::string("no cuBLASLt of CUDA 13 or 12: ") + (reason ? reason : "no reason given"),
-              Exit::device};
+  const Result<FoundBlas> found = findBlas(driver.version);
+  if (!found) {
+    opened.error = found.error();
     return opened;
   }
   auto find = [&](auto &function, const char *name) {
-    void *symbol = dlsym(file, name);
+    void *symbol = dlsym(found->handle, name);
     if (!symbol && !opened.error)
       opened.error =
-          Error{std::string("cuBLASLt has no '") + name + "': it is older than CUDA 12, update it",
+          Error{"'" + found->path + "' has no '" + name + "'\nhelp: install cuBLASLt 12 or 13 anew",
                 Exit::device};
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(symbol);
   };
@@ -55,9 +52,9 @@ Opened open() {
 
 } // namespace
 
-Result<const BlasLibrary *> BlasLibrary::open() {
+Result<const BlasLibrary *> BlasLibrary::open(const Driver &driver) {
   // Opened once: threads may ask at the same time.
-  static const Opened opened = ::open();
+  static const Opened opened = ::open(driver);
   if (opened.error)
     return *opened.error;
   return &opened.library;
@@ -68,6 +65,6 @@ std::optional<Error> BlasLibrary::check(int status, const std::string &what) con
     return std::nullopt;
   const char *words = getStatusString(status);
   return Error{"cuda: cuBLASLt cannot " + what + ": " +
-                   (words ? words : "status " + std::to_string(status)),
+                   (words ? words : "status " + std::to_string(status)) + blasHelpLine(status),
                Exit::device};
 }

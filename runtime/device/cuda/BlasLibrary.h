@@ -42,11 +42,12 @@ struct BlasLibrary {
   int (*matmulAlgoGetHeuristic)(void *handle, void *description, void *a, void *b, void *c, void *d,
                                 void *preference, int wanted, Heuristic *results, int *found);
 
-  /// The library of this process, or why there is none. It stays open to the end of the process.
-  static Result<const BlasLibrary *> open();
+  /// The library of this process, or why there is none that goes with the driver. It stays open to
+  /// the end of the process.
+  static Result<const BlasLibrary *> open(const Driver &driver);
 
-  /// What went wrong in the library's words: "cuda: cuBLASLt cannot WHAT: ..."; nothing for
-  /// success.
+  /// What went wrong in the library's words: "cuda: cuBLASLt cannot WHAT: ..." and, where one is
+  /// known, a line "help: NEXT STEP"; nothing for success.
   std::optional<Error> check(int status, const std::string &what) const;
 };
 

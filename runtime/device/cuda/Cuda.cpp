@@ -3,6 +3,7 @@
 #include "device/cuda/Cuda.h"
 
 #include "Block.h"
+#include "device/cuda/Probe.h"
 
 #include <array>
 
@@ -26,24 +27,13 @@ Result<std::unique_ptr<Cuda>> Cuda::create(const lnx_program &program) {
 }
 
 std::optional<Error> Cuda::start() {
-  int count = 0;
-  if (auto error = driver.check(driver.deviceGetCount(&count), "count the devices"))
-    return error;
-  if (count == 0)
-    return Error{"the CUDA driver sees no GPU", Exit::device};
-  if (auto error = driver.check(driver.deviceGet(&device, 0), "open the first GPU"))
-    return error;
-  std::array<char, 128> text{};
-  driver.deviceGetName(text.data(), static_cast<int>(text.size()), device);
-  deviceName = text.data();
-  int major = 0, minor = 0;
-  driver.deviceGetAttribute(&major, computeMajor, device);
-  driver.deviceGetAttribute(&minor, computeMinor, device);
-  if (major != 9 || minor != 0)
-    return Error{"'" + deviceName + "' has compute capability " + std::to_string(major) + "." +
-                     std::to_string(minor) + ", the kernels are for 9.0 (H100, H200)",
-                 Exit::device};
-  if (auto error = driver.check(driver.devicePrimaryCtxRetain(&context, device), "use the GPU"))
+  Result<Gpu> gpu = findGpu(driver);
+  if (!gpu)
+    return gpu.error();
+  device = gpu->device;
+  deviceName = gpu->name;
+  if (auto error =
+          driver.check(driver.devicePrimaryCtxRetain(&context, device), "use '" + deviceName + "'"))
     return error;
   if (auto error = driver.check(driver.ctxSetCurrent(context), "use the GPU"))
     return error;
@@ -87,21 +77,19 @@ std::optional<Error> Cuda::load(const lnx_program &program) {
                  Exit::device};
   // Where the driver writes what it does not like about the code.
   constexpr int errorLog = 5, errorLogBytes = 6;
-  std::array<char, 8192> log{};
+  std::array<char, 8192> text{};
   std::array<int, 2> options = {errorLog, errorLogBytes};
-  std::array<void *, 2> values = {log.data(), reinterpret_cast<void *>(log.size())};
+  std::array<void *, 2> values = {text.data(), reinterpret_cast<void *>(text.size())};
   const CUresult loaded = driver.moduleLoadDataEx(&module, program.device_code, options.size(),
                                                   options.data(), values.data());
-  if (auto error = driver.check(loaded, "load the kernels")) {
-    if (log[0] != '\0')
-      error->message += ": " + std::string(log.data());
-    return error;
-  }
+  if (loaded != 0)
+    return driver.check(loaded, "load the kernels of '" + std::string(program.name) + "'",
+                        text[0] ? "the driver's compiler says: " + std::string(text.data()) : "");
   for (int64_t i = 0; i < program.kernel_count; ++i) {
     const lnx_device_kernel &kernel = program.kernels[i];
     CUfunction function = nullptr;
     if (auto error = driver.check(driver.moduleGetFunction(&function, module, kernel.name),
-                                  ("find the kernel '" + std::string(kernel.name) + "'").c_str()))
+                                  "find the kernel '" + std::string(kernel.name) + "'"))
       return error;
     kernels.push_back({function, static_cast<unsigned>(kernel.threads), kernel.name});
   }
@@ -135,7 +123,7 @@ Result<void *> Cuda::reserve(size_t bytes, const char *purpose, Content content)
     driver.memGetInfo(&available, &total);
     return Error{"'" + deviceName + "' has no room for " + purpose + ": " + mebibytes(bytes) +
                      " are needed, " + mebibytes(available) + " of " + mebibytes(total) +
-                     " are free",
+                     " are free" + helpLine(result),
                  Exit::device};
   }
   if (auto error = driver.check(result, "reserve memory"))
@@ -188,7 +176,7 @@ void Cuda::launch(int64_t number, const uint64_t *slots, int64_t count, int64_t 
   note(
       driver.check(driver.launchKernel(kernel.function, static_cast<unsigned>(blocks), 1, 1,
                                        kernel.threads, 1, 1, 0, stream, parameters.data(), nullptr),
-                   ("launch the kernel '" + std::string(kernel.name) + "'").c_str()));
+                   "launch the kernel '" + std::string(kernel.name) + "'"));
 }
 
 void Cuda::multiply(const Product &product, const Operands &at) {
@@ -208,6 +196,15 @@ std::optional<Error> Cuda::run(lnx_entry entry, const lnx_call &call) {
     return failed;
   return driver.check(driver.streamSynchronize(stream), "run the program");
 }
+
+size_t Cuda::freeBytes() const {
+  size_t available = 0, total = 0;
+  driver.ctxSetCurrent(context);
+  driver.memGetInfo(&available, &total);
+  return available;
+}
+
+size_t lnx::cudaWorkspaceBytes() { return Blas::workspaceBytes; }
 
 Result<std::unique_ptr<Device>> lnx::createCudaDevice(const lnx_program &program) {
   Result<std::unique_ptr<Cuda>> cuda = Cuda::create(program);

@@ -19,14 +19,15 @@ public:
 
   const lnx_runtime &calls() const override { return table; }
   size_t workspaceBytes() const override { return Blas::workspaceBytes; }
+  size_t freeBytes() const override;
+  /// "NVIDIA H100 80GB HBM3".
+  std::string name() const override { return deviceName; }
   bool sharesMemory() const override { return false; }
   Result<void *> reserve(size_t bytes, const char *purpose, Content content) override;
   std::optional<Error> upload(void *to, const void *from, size_t bytes) override;
   std::optional<Error> download(void *to, const void *from, size_t bytes) override;
   std::optional<Error> run(lnx_entry entry, const lnx_call &call) override;
 
-  /// "NVIDIA H100 80GB HBM3".
-  const std::string &name() const { return deviceName; }
   /// The products' algorithms, to be kept with what was computed by them: choices() for name()
   /// and version() can be recalled by a later session.
   Blas &products() { return *blas; }

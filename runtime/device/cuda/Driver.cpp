@@ -2,6 +2,8 @@
 // The stub library of the toolkit is no driver: its cuInit fails and says so.
 #include "device/cuda/Driver.h"
 
+#include "device/cuda/Probe.h"
+
 #include <dlfcn.h>
 
 using namespace lnx;
@@ -19,19 +21,34 @@ struct Opened {
 
 std::string text(const char *message) { return message ? message : "no reason given"; }
 
+Error missing(const std::string &what) {
+  return {what +
+              "\nhelp: install NVIDIA's driver 545 (CUDA 12.3) or newer, or use the device 'cpu'",
+          Exit::device};
+}
+
+std::optional<Error> start(const Driver &driver, const std::string &path) {
+  constexpr CUresult stub = 34;
+  const CUresult started = driver.init(0);
+  if (started == stub)
+    return Error{"'" + path + "' is the CUDA toolkit's stub for linking, no driver" +
+                     helpLine(started),
+                 Exit::device};
+  return started == noDevice ? noGpu() : driver.check(started, "start the driver");
+}
+
 Opened open() {
   Opened opened;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
-    opened.error = Error{"no CUDA driver: " + text(dlerror()), Exit::device};
+    opened.error = missing("no CUDA driver: " + text(dlerror()));
     return opened;
   }
+  std::string absent;
   auto find = [&](auto &function, const char *name) {
     void *symbol = dlsym(handle, name);
-    if (!symbol && !opened.error)
-      opened.error = Error{std::string("the CUDA driver has no '") + name +
-                               "': it is older than CUDA 12.3, update it",
-                           Exit::device};
+    if (!symbol && absent.empty())
+      absent = name;
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(symbol);
   };
   Driver &d = opened.driver;
@@ -70,18 +87,15 @@ Opened open() {
   find(d.graphExecDestroy, "cuGraphExecDestroy");
   find(d.getErrorName, "cuGetErrorName");
   find(d.getErrorString, "cuGetErrorString");
-  if (opened.error)
-    return opened;
-  if (auto error = d.check(d.init(0), "start the driver")) {
-    opened.error = error;
-    return opened;
-  }
-  int version = 0;
-  d.driverGetVersion(&version);
-  if (version < oldestDriver)
-    opened.error = Error{"the CUDA driver is of version " + std::to_string(version / 1000) + "." +
-                             std::to_string(version % 1000 / 10) + ", 12.3 is needed: update it",
-                         Exit::device};
+  // The version comes first: an old driver lacks functions, too. A stub says none.
+  if (d.driverGetVersion && d.driverGetVersion(&d.version) == 0 && d.version < oldestDriver)
+    opened.error = missing("the CUDA driver is of version " + versionText(d.version) +
+                           ", the kernels need " + versionText(oldestDriver));
+  else if (!absent.empty())
+    opened.error = missing("'" + pathOf(handle, library) + "' has no '" + absent +
+                           "', it is no driver of CUDA 12.3 or newer");
+  else
+    opened.error = start(d, pathOf(handle, library));
   return opened;
 }
 
@@ -95,14 +109,15 @@ Result<const Driver *> Driver::open() {
   return &opened.driver;
 }
 
-std::optional<Error> Driver::check(CUresult result, const char *what) const {
+std::optional<Error> Driver::check(CUresult result, const std::string &what,
+                                   const std::string &note) const {
   if (result == 0)
     return std::nullopt;
   const char *name = nullptr, *words = nullptr;
   getErrorName(result, &name);
   getErrorString(result, &words);
-  return Error{std::string("cuda: cannot ") + what + ": " +
-                   (words ? words : "error " + std::to_string(result)) + " (" +
-                   (name ? name : "unknown") + ")",
+  return Error{"cuda: cannot " + what + ": " + (words ? words : "error " + std::to_string(result)) +
+                   " (" + (name ? name : "unknown") + ")" +
+                   (note.empty() ? "" : "\nnote: " + note) + helpLine(result),
                Exit::device};
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace lnx::cuda {
 
@@ -62,16 +63,19 @@ struct Driver {
   CUresult (*graphExecDestroy)(CUgraphExec executable);
   CUresult (*getErrorName)(CUresult error, const char **name);
   CUresult (*getErrorString)(CUresult error, const char **text);
+  int version; ///< 12080 is CUDA 12.8
 
   /// The driver of this process, or why there is none. It stays open to the end of the process.
   static Result<const Driver *> open();
 
   /// What went wrong in the driver's words: "cuda: cannot WHAT: out of memory
-  /// (CUDA_ERROR_OUT_OF_MEMORY)"; nothing for success.
-  std::optional<Error> check(CUresult result, const char *what) const;
+  /// (CUDA_ERROR_OUT_OF_MEMORY)", a line "note: NOTE" and, where one is known, a line "help: NEXT
+  /// STEP"; nothing for success.
+  std::optional<Error> check(CUresult result, const std::string &what,
+                             const std::string &note = "") const;
 };
 
-inline constexpr CUresult outOfMemory = 2;
+inline constexpr CUresult outOfMemory = 2, noDevice = 100;
 
 /// Device attributes.
 inline constexpr int computeMajor = 75, computeMinor = 76;

@@ -27,6 +27,7 @@ constexpr Attribute Attributes[] = {
     {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK, 65536},
     {CU_DEVICE_ATTRIBUTE_CLOCK_RATE, 1980000},
     {CU_DEVICE_ATTRIBUTE_CONCURRENT_KERNELS, 1},
+    {CU_DEVICE_ATTRIBUTE_ECC_ENABLED, 1},
     {CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, 2619000},
     {CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, 5120},
     {CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, 52428800},
@@ -53,8 +54,9 @@ EMULATED CUresult cuInit(unsigned flags) {
   return CUDA_SUCCESS;
 }
 
+// Of CUDA 13, as the look-alike of cuBLASLt is.
 EMULATED CUresult cuDriverGetVersion(int *version) {
-  *version = 12080;
+  *version = 13000;
   return CUDA_SUCCESS;
 }
 
