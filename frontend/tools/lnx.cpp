@@ -1,4 +1,4 @@
-// lnx: the user's front: make token files, verify, train, evaluate, sample, and a demonstration.
+// lnx: the user's front: make token files, verify, train, evaluate, sample, plan, check the machine.
 // Reads the arguments and hands over to one subcommand; exit codes are those of lnx/result.h.
 #include "lnxCommand.h"
 
@@ -87,13 +87,15 @@ static Exit run(int argc, char **argv) {
   Action action;
   app.require_subcommand(1);
   app.set_version_flag("--version", "lnx " LNX_VERSIONS);
-  for (auto add : {addData, addVerify, addTrain, addEval, addSample, addDemo})
+  for (auto add : {addData, addVerify, addTrain, addEval, addSample, addPlan, addDoctor, addDemo})
     add(app, action);
   app.footer("Examples:\n"
              "  lnx demo\n"
              "  lnx verify gpt2_peri.lnx\n"
              "  lnx data book.txt -o book.bin\n"
              "  lnx train lnx-demo/peri_ln.lnx --data book.txt --steps 500 --sample 200\n"
+             "  lnx plan gpt2.lnx --gpu h100\n"
+             "  lnx doctor\n"
              "'lnx COMMAND --help' says more.");
   if (argc == 1) {
     say(stderr, app.help());

@@ -26,6 +26,8 @@ void addTrain(CLI::App &app, Action &action);
 void addEval(CLI::App &app, Action &action);
 void addSample(CLI::App &app, Action &action);
 void addDemo(CLI::App &app, Action &action);
+void addDoctor(CLI::App &app, Action &action);
+void addPlan(CLI::App &app, Action &action);
 void addVerify(CLI::App &app, Action &action);
 
 void say(std::FILE *stream, const std::string &text);

@@ -1,5 +1,5 @@
 # help.sh LNX: checks the length and the examples of every help page.
-for command in "" data verify train eval sample demo; do
+for command in "" data verify train eval sample plan doctor demo; do
   page=$("$1" $command --help) || exit 1
   lines=$(wc -l <<<"$page")
   [ "$lines" -le 60 ] || { echo "$command: $lines lines" >&2; exit 1; }
