@@ -143,6 +143,16 @@ static Verdict plain(const ir::stability::Verdict &verdict) {
           verdict.claim};
 }
 
+/// What a fix changes: the file's text, or what print() gives of a model that was made in C++.
+static ast::FilePtr written(const ast::FilePtr &file, const std::string &name) {
+  if (file->source)
+    return file;
+  Diagnostics silent;
+  ast::FilePtr printed =
+      parse(std::make_shared<const Source>(name + ".lnx", textOf(*file)), silent);
+  return printed ? printed : file;
+}
+
 Result<Report> verify(const Model &model) {
   return deep([&]() -> Result<Report> {
     Diagnostics diagnostics;
@@ -152,7 +162,7 @@ Result<Report> verify(const Model &model) {
     auto found = here ? verify(*here.module, *file, options, places, diagnostics) : std::nullopt;
     if (!found)
       return failure(diagnostics.render(), Exit::input);
-    repair(*found, *file, options, {});
+    repair(*found, *written(file, name), options, {});
     Report report;
     for (const ir::stability::Verdict &verdict : found->verdicts)
       report.verdicts.push_back(plain(verdict));

@@ -207,6 +207,26 @@ TEST(Embed, SameWords) {
   compare(name("gpt3")(arg("depth", 2)), "gpt3(depth = 2)");
 }
 
+// A model made in C++ has no file: the changes that flip its verdicts are those of what it prints.
+TEST(Embed, FixesOfThePrintedText) {
+  ModelBuilder file;
+  file.model("mine", {{"depth", 2}}, [](Num depth) {
+    assume("norm.gain", atMost(1));
+    assume("norm.bias.max", atMost(0));
+    return prelude::gpt2(arg("block", prelude::pre_ln), arg("depth", depth), arg("width", 32),
+                         arg("heads", 2));
+  });
+  const Result<Model> model = file.build();
+  ASSERT_TRUE(model) << model.error().message;
+  const Result<Report> report = verify(*model);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->find("growth")->fix,
+            "mine.lnx:4:   return gpt2(block = peri_ln, depth = depth, "
+            "width = 32, heads = 2)")
+      << report->text;
+  EXPECT_NE(report->text.find("+ return gpt2(block = peri_ln"), std::string::npos) << report->text;
+}
+
 // Settings are those of --set, and a model may be named.
 TEST(Embed, Settings) {
   ModelBuilder file;

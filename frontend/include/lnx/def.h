@@ -81,8 +81,8 @@ struct Limit {
 inline Limit atMost(const Operand &value) { return {Limit::Op::atMost, value}; }
 inline Limit atLeast(const Operand &value) { return {Limit::Op::atLeast, value}; }
 inline Limit exactly(const Operand &value) { return {Limit::Op::exactly, value}; }
-/// A class of growth: atMost("linear").
-inline Limit atMost(const char *word, Place where = Place::current()) {
+/// A class of growth: atMost("linear"). An array, as a pointer could be the number 0.
+template <size_t N> Limit atMost(const char (&word)[N], Place where = Place::current()) {
   return {Limit::Op::atMost, name(word, where)};
 }
 

@@ -93,8 +93,8 @@ struct Verdict {
   std::optional<double> number;         ///< the bound at this depth, rounded upward
   std::vector<std::string> assumptions; ///< it rests on, as the model states them
   std::vector<std::string> missing;     ///< assumptions that would help
-  std::string fix;                      ///< the cheapest change of its file that flips it
-  std::string claim;                    ///< of docs/stability.md
+  std::string fix;   ///< the cheapest change that flips it: of its file, or of what print() gives
+  std::string claim; ///< of docs/stability.md
 };
 
 struct Report {
