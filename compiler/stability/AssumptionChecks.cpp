@@ -90,7 +90,7 @@ LogicalResult Assumptions::checkMatrices(ModelOp model) {
   bool isGood = true;
   llvm::DenseMap<Operation *, const Assumption *> stochastic;
   for (Assumption &one : list) {
-    if (!llvm::is_contained(forms, one.form))
+    if (one.path.empty() || one.form == "std") // which is about what a definition gives
       continue;
     bool hasMatrix = false, isSquare = true, isAny = false;
     model.walk([&](ParamOp op) {
@@ -104,12 +104,14 @@ LogicalResult Assumptions::checkMatrices(ModelOp model) {
         stochastic[op] = &one;
     });
     const bool isTall = one.form == "doubly_stochastic" && !isSquare;
-    if (!isAny || (hasMatrix && !isTall))
+    const char *wrong = !isAny ? "no parameter of the model is called '" : nullptr;
+    if (isAny && !hasMatrix && llvm::is_contained(forms, one.form))
+      wrong = "there are only vectors and numbers called '";
+    else if (isAny && isTall)
+      wrong = "rows and columns cannot all add up to 1 unless they are as many, as not in '";
+    if (!wrong)
       continue;
-    one.op.emitError("'") << one.path
-                          << (hasMatrix ? "' is not square: its rows and columns cannot "
-                                          "all add up to 1"
-                                        : "' is no matrix");
+    one.op.emitError(wrong) << one.path << "'";
     isGood = false;
   }
   for (Assumption &one : list)

@@ -31,8 +31,13 @@ static void addVacuous(Subject &subject, const Sensitivity &change, Verdict &ver
   if (std::isfinite(change.taken) && change.taken > 0)
     verdict.details.push_back("the updates may take " + printNumber(change.taken) +
                               " of a token's standard deviation");
-  for (std::string &line : missingDeviations(subject.declared, change))
-    verdict.missing.push_back(std::move(line));
+  std::vector<std::string> lines = missingDeviations(subject.declared, change);
+  if (change.least == 0) // nothing is left of a deviation that updates of any size may take
+    llvm::append_range(lines,
+                       subject.missing(subject.declared, subject.carriers(subject.declared)));
+  for (std::string &line : lines)
+    if (!llvm::is_contained(verdict.missing, line))
+      verdict.missing.push_back(std::move(line));
 }
 
 /// An undeclared matrix or gain multiplies an update, and with it how much that changes.

@@ -319,9 +319,12 @@ TEST(StabilityLanguage, s3_bad_assumptions) {
             "'l2(decay = 0.2)' contradicts 'l2(decay = 0.1)'\n");
   EXPECT_EQ(messages("  assume adamw(lr = 0.1)\n  assume sgd(lr = 0.1)\n"),
             "'sgd(lr = 0.1)' contradicts 'adamw(lr = 0.1)'\n");
-  EXPECT_EQ(messages("  assume spectral(norm.g) <= 1\n"), "'norm.g' is no matrix\n");
+  EXPECT_EQ(messages("  assume spectral(norm.g) <= 1\n"),
+            "there are only vectors and numbers called 'norm.g'\n");
   EXPECT_EQ(messages("  assume doubly_stochastic(E)\n"),
-            "'E' is not square: its rows and columns cannot all add up to 1\n");
+            "rows and columns cannot all add up to 1 unless they are as many, as not in 'E'\n");
+  EXPECT_EQ(messages("  assume spectral(W_g) <= 1\n"),
+            "no parameter of the model is called 'W_g'\n");
   for (const char *small :
        {"max(attn.q.W) <= 0.001", "spectral(q.W) <= 0.9", "frobenius(W_Q) <= 0"})
     EXPECT_EQ(
