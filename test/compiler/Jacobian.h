@@ -46,9 +46,11 @@ inline double normOf(const std::vector<std::vector<double>> &jacobian, int64_t t
   int64_t size = static_cast<int64_t>(jacobian.size()), width = size / tokens;
   double most = 0;
   for (int64_t row = 0; row < tokens; ++row)
-    for (int64_t first = 0; first < width; ++first) {
-      std::vector<double> u(width), dx(size);
-      u[first] = 1;
+    // From every entry, and from all of them: what blocks gain together no single one climbs to.
+    for (int64_t first = 0; first <= width; ++first) {
+      std::vector<double> u(width, first < width ? 0 : 1 / std::sqrt(double(width))), dx(size);
+      if (first < width)
+        u[first] = 1;
       double norm = 0;
       for (int turn = 0; turn < 12; ++turn) {
         // The best change of each token for the direction u of this row's, then the best u for it.

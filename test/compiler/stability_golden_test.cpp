@@ -131,6 +131,27 @@ TEST(StabilityGolden, s96_logits) {
   EXPECT_NEAR(number(plain + preset("block = b", weights), logits), 0.125 * 768 / 8, 1e-6);
 }
 
+// The largest scores of all attentions and of all layers, wherever they are.
+TEST(StabilityGolden, s96_largest_of_all) {
+  const char *logits = "attention.logit_bound";
+  for (const char *caps : {"50 10", "10 50"}) {
+    const std::string first(caps, 2), second(caps + 3, 2);
+    const std::string block =
+        "def b(x, l, depth, heads) {\n  x <- x + attn(x, heads, softcap = " + first +
+        ")\n  x <- x + attn(x, heads, softcap = " + second + ")\n  return x\n}\n";
+    EXPECT_NEAR(number(block + preset("block = b"), logits), 50, 1e-6) << caps;
+  }
+  for (const char *factor : {"l", "(13 - l)"}) {
+    const std::string block = "def b(x, l, depth, heads) {\n  x <- x + attn(" +
+                              std::string(factor) +
+                              "*layernorm(x), heads, bias = 0)\n  return x\n}\n";
+    const std::string weights = "  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n"
+                                "  assume spectral(W_Q) <= 0.5\n  assume spectral(W_K) <= 0.25\n";
+    EXPECT_NEAR(number(block + preset("block = b", weights), logits), 144 * 0.125 * 768 / 8, 1e-4)
+        << factor;
+  }
+}
+
 // s63: Pre with weights, one head by the Frobenius norm or the bound of each head.
 TEST(StabilityGolden, s63_pre) {
   std::string block =

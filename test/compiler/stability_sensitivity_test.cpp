@@ -53,7 +53,9 @@ std::string number(double value) {
 // (g) The only unconditional slope of a norm is gmax/sqrt(eps): 316.2278 at eps = 1e-5, and a
 // constant row attains it. It is printed; it proves nothing.
 TEST(StabilitySensitivity, g_s83_norm_of_a_constant_row) {
-  Attack attack(stackOf("    x <- layernorm(x)\n", "  assume norm.gain <= 1\n", 1), 1);
+  Attack attack(stackOf("    x <- layernorm(x)\n",
+                        "  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n", 1),
+                1);
   attack.fill("E", [](int64_t, int64_t) { return 0.5; });
   std::optional<st::Report> report = attack.source.verify();
   const st::Verdict *verdict = verdictOf(report);
@@ -128,6 +130,15 @@ TEST(StabilitySensitivity, s83_names_what_is_missing) {
                               weights + "  assume x0.std >= 1\n  assume norm.gain <= 1\n  assume "
                                         "norm.bias.max <= 0\n  assume x0.rms <= 1\n")),
             "assume norm.gain >= ...");
+  // An update of any size leaves nothing of a deviation: its biases count, too.
+  const std::string some = weights + "  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n"
+                                     "  assume x0.std >= 1\n",
+                    biased = "    x <- x + 0.01*mlp(layernorm(x))\n";
+  EXPECT_EQ(missingOf(stackOf(biased, some)),
+            "assume max(mlp.up.b) <= ...; assume max(mlp.down.b) <= ...");
+  EXPECT_EQ(missingOf(stackOf(biased, some + "  assume max(up.b) <= 0.1\n  assume max(down.b) <= "
+                                             "0.1\n")),
+            "");
 }
 
 // A check of the class, of the number, and of a class that a vacuous product has no right to.
@@ -300,6 +311,96 @@ TEST(StabilitySensitivity, s46_attention_300) {
   }
   std::printf("|J| up to %.3f of the bound\n", tightest);
   EXPECT_GT(tightest, 0.1);
+}
+
+namespace {
+/// Values of the stream, averaged by scores that do not change with it: head h of the first token
+/// reads token h alone.
+double readByHeads(int heads, int groups, const std::string &value, double &measured) {
+  const int size = 8 / heads;
+  Attack attack("model m(depth = 1) {\n  param E : [8, 8] ~ normal(1)\n  param F : [8, 8] ~ "
+                "normal(1)\n  param A : [8, " +
+                    std::to_string(size * groups) +
+                    "] ~ normal(1)\n  param Q : [8, 8] ~ normal(1)\n"
+                    "  assume x0.rms <= 1\n  assume max(F) <= 1\n  assume max(Q) <= 1e3\n"
+                    "  assume max(K) <= 1\n  assume spectral(A) <= 1\n  param K : [8, " +
+                    std::to_string(size * groups) +
+                    "] ~ normal(1)\n  x = E[tokens]\n  y = F[tokens]\n  repeat l in 1..depth {\n"
+                    "    x <- attend(y @ Q, y @ K, " +
+                    value + ", " + std::to_string(heads) +
+                    ", kv_heads = " + std::to_string(groups) +
+                    ", causal = 0, scale = 1, softcap = 0)\n  }\n  return x\n}\n",
+                groups);
+  attack.fill("E", [](int64_t, int64_t) { return 0; });
+  attack.fill("F", [](int64_t i, int64_t j) { return i == j ? 1 : 0; });
+  attack.fill("A", [](int64_t i, int64_t j) { return i == j ? 1 : 0; });
+  // Token g answers in group g, and the first token asks with every head for its group's.
+  attack.fill("K", [&](int64_t i, int64_t j) { return i == j / size && j % size == 0 ? 1 : 0; });
+  attack.fill("Q", [&](int64_t i, int64_t j) { return i == 0 && j % size == 0 ? 1e3 : 0; });
+  measured = normOf(jacobianOf(attack.model, attack.environment, groups), groups);
+  return attack.bound(property);
+}
+} // namespace
+
+// sqrt(H) is real for changes, too (S43): each head reads another token. A group of queries reads
+// one value several times (S44).
+TEST(StabilitySensitivity, s43_s44_heads_are_attained) {
+  for (auto [heads, groups] : {std::pair(2, 2), {4, 4}, {8, 8}, {4, 2}, {8, 2}, {4, 1}}) {
+    double measured = 0, bound = readByHeads(heads, groups, "x @ A", measured);
+    EXPECT_NEAR(bound, std::sqrt(double(heads)), 1e-9) << heads << " " << groups;
+    EXPECT_LE(measured, bound * slack) << heads << " " << groups;
+    EXPECT_GE(measured, bound * 0.999) << heads << " " << groups;
+    if (heads != groups)
+      continue;
+    bound = readByHeads(heads, groups, "x", measured);
+    EXPECT_NEAR(bound, std::sqrt(double(heads)), 1e-9) << heads;
+    EXPECT_GE(measured, bound * 0.999) << heads;
+  }
+}
+
+// d(x x) = 2 x dx where all of a row is in one entry; factors above 1 count as they are.
+TEST(StabilitySensitivity, s22_products_are_attained) {
+  for (const char *step : {"x*x", "3*(x*x)", "(x*x)*3", "x*(-3*x)", "(2*l)*(x*x)"}) {
+    Attack attack(stackOf(std::string("    x <- ") + step + "\n", "  assume x0.rms <= 1\n", 1), 1);
+    attack.fill("E", [](int64_t, int64_t j) { return j == 0 ? std::sqrt(8.0) : 0; });
+    const double factor = step[0] == 'x' && step[2] == 'x' ? 1 : step[1] == '2' ? 2 : 3;
+    double bound = attack.bound(property);
+    double measured = normOf(jacobianOf(attack.model, attack.environment, 1), 1);
+    EXPECT_NEAR(bound, factor * 2 * std::sqrt(8.0), 1e-6) << step;
+    EXPECT_LE(measured, bound * slack) << step;
+    EXPECT_GE(measured, bound * 0.999) << step;
+  }
+}
+
+// What norms leave of a deviation (S37): of one that does not centre, std/rms; of gains between m
+// and M, m 2 sqrt(m M)/(m + M) at the least. The stream before it keeps its 1/2.
+TEST(StabilitySensitivity, s37_deviations_behind_norms) {
+  struct Case {
+    const char *step, *promises;
+    double least;
+  };
+  for (auto [step, promises, least] :
+       {Case{"n(x)", "", 0.25}, Case{"2*n(x)", "", 0.5}, Case{"x - n(x)", "", 0},
+        Case{"(x - mean(x))/sqrt(mean((x - mean(x))^2) + 0.75)", "", 0.5},
+        Case{"layernorm(x, eps = 1e-12)",
+             "  assume norm.gain >= 0.25\n  assume norm.gain <= 1\n  assume norm.bias.max <= 0\n",
+             0.2}}) {
+    Attack attack(stackOf(std::string("    x <- ") + step + "\n",
+                          "  assume x0.rms <= 2\n  assume x0.std >= 0.5\n" + std::string(promises),
+                          1),
+                  1);
+    FailureOr<st::Assumptions> read = st::Assumptions::read(attack.model);
+    ASSERT_TRUE(succeeded(read));
+    st::Analysis plain(attack.model, *read, st::Weights::declared);
+    const double said = st::sensitivityOf(plain, st::Detail::eachLayer).least;
+    EXPECT_NEAR(said, least, 1e-6) << step;
+    // A row of rms 2 and deviation 1/2; gains of 1 where it is above its mean, of 1/4 below.
+    attack.fill("E", [](int64_t, int64_t j) { return std::sqrt(3.75) + 0.5 * alternating(j); });
+    EXPECT_GE(leastDeviation(attack.run()) * (1 + 1e-9), said) << step;
+    if (*promises)
+      attack.fill("g", [](int64_t, int64_t j) { return j % 2 == 0 ? 1 : 0.25; });
+    EXPECT_GE(leastDeviation(attack.run()) * (1 + 1e-9), said) << step;
+  }
 }
 
 // The softmax's own part of S46, attained: two keys, K apart from 0 on either side, with the values

@@ -62,11 +62,30 @@ def mutations(report):
         yield report | {"verdicts": [first | change]}
 
 
+# What no example promises: an optimizer and an objective, each with verdicts of its own basis.
+TIERS = """model tiers(depth = 2) {
+  assume norm.gain <= 1
+  assume norm.bias.max <= 0
+  assume x0.rms <= 1
+  assume adamw(lr = 1e-3, steps = 1000)
+  assume l2(decay = 0.1)
+  return gpt2(block = own, depth = depth, width = 16, heads = 2, vocab = 20, context = 8)
+}
+def own(x, l, depth, heads) {
+  x <- x + mlp(layernorm(x), bias = 0)
+  return x
+}
+"""
+
+
 def main(schema_path, lnx, examples):
     schema = json.loads(pathlib.Path(schema_path).read_text(encoding="utf-8"))
     bad, count = [], 0
     folder = tempfile.TemporaryDirectory()
-    for path in sorted(pathlib.Path(examples).resolve().glob("*.lnx")):
+    tiers = pathlib.Path(folder.name, "tiers.lnx")
+    tiers.write_text(TIERS, encoding="utf-8")
+    bases = set()
+    for path in [*sorted(pathlib.Path(examples).resolve().glob("*.lnx")), tiers]:
         result = subprocess.run([pathlib.Path(lnx).resolve(), "verify", str(path), "--json", "--certificate"],
                                 capture_output=True, text=True, timeout=60, cwd=folder.name)
         if result.returncode not in (0, 3, 4):
@@ -74,11 +93,13 @@ def main(schema_path, lnx, examples):
             continue
         report = json.loads(result.stdout)
         bad += [f"{path.name}: {line}" for line in problems(report, schema, schema)]
+        bases |= {verdict["basis"] for verdict in report["verdicts"] if verdict["verdict"] != "UNKNOWN"}
         if report["exit"] != result.returncode:
             bad.append(f"{path.name}: exit code {result.returncode}, but the report says {report['exit']}")
         bad += [f"{path.name}: a wrong report passes: {wrong}" for wrong in mutations(report)
                 if not problems(wrong, schema, schema)]
         count += 1
+    bad += [f"no verdict has the basis '{basis}'" for basis in schema["$defs"]["basis"]["enum"] if basis not in bases]
     shape = json.loads(pathlib.Path(schema_path).with_name("witness.schema.json").read_text(encoding="utf-8"))
     witnesses = sorted(pathlib.Path(folder.name).glob("*.witness.json"))
     for path in witnesses:
