@@ -23,6 +23,13 @@ inline uint64_t emulatedCalls(const char *name) {
   return function ? function(name) : 0;
 }
 
+/// From now on the library has no product with this epilogue of its own numbering.
+inline void refuseEpilogue(int epilogue) {
+  auto *function = reinterpret_cast<void (*)(int)>(emulated("lnxEmulatorRefuseEpilogue"));
+  if (function)
+    function(epilogue);
+}
+
 /// Products that add k in so many parts are the fastest from now on.
 inline void setFastestSplits(uint64_t splits) {
   auto *function = reinterpret_cast<void (*)(uint64_t)>(emulated("lnxEmulatorFastestSplits"));

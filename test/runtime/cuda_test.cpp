@@ -333,3 +333,30 @@ TEST_F(CudaProducts, OnlyStateIsCleared) {
   constexpr unsigned char unwritten = 0xcd; // as the emulator says
   EXPECT_EQ(reserved(Content::anything), std::vector<unsigned char>(bytes, unwritten));
 }
+
+// A library without the epilogues of vectors gives the same numbers by products with ones; a
+// process of its own, because the look-alike goes on refusing.
+TEST_F(CudaProducts, VectorsNeedNoEpilogue) {
+  EXPECT_EXIT(
+      {
+        for (int epilogue : {4, 256, 512})
+          refuseEpilogue(epilogue);
+        for (int64_t epilogue : {LNX_EPILOGUE_BIAS, LNX_EPILOGUE_SUM_A, LNX_EPILOGUE_SUM_B})
+          for (int64_t flags = 0; flags < 8; ++flags) {
+            compare(LNX_TYPE_F32, LNX_TYPE_F32, epilogue, flags);
+            compare(LNX_TYPE_BF16, LNX_TYPE_F32, epilogue, flags);
+            if (epilogue != LNX_EPILOGUE_BIAS || flags < 4)
+              compare(LNX_TYPE_BF16, LNX_TYPE_BF16, epilogue, flags);
+          }
+        refuseEpilogue(32);
+        std::optional<Error> error = run([&](const lnx_call &call) {
+          Matrix a = matrix(16, 16, 16, LNX_TYPE_BF16, 1), c = matrix(16, 16, 16, LNX_TYPE_BF16, 2);
+          call.runtime->matmul(call.runtime->context, 0, 0, 16, 16, 16, LNX_TYPE_BF16, a.device, 16,
+                               a.device, 16, 0, LNX_TYPE_BF16, c.device, 16, LNX_EPILOGUE_GELU,
+                               nullptr, nullptr, 0);
+        });
+        EXPECT_TRUE(error);
+        std::exit(testing::Test::HasFailure());
+      },
+      testing::ExitedWithCode(0), "");
+}

@@ -130,6 +130,9 @@ Blas::Blas(const Driver &driver, const BlasLibrary *library, CUdeviceptr workspa
 
 Blas::~Blas() {
   plans.clear();
+  for (const auto &[type, vectors] : vectorsOfOnes)
+    for (const Ones &vector : vectors)
+      driver.memFree(vector.address);
   if (handle)
     library->destroy(handle);
 }
@@ -247,6 +250,8 @@ std::optional<Error> Blas::choose(Plan &plan, const Product &product, const Oper
 Result<const Blas::Plan *> Blas::plan(const Product &product, const Operands &at) {
   if (auto known = plans.find(product); known != plans.end())
     return known->second.get();
+  if (canBeUnfused(product) && !offers(product))
+    return plans[product].get();
   auto made = std::make_unique<Plan>(*library);
   if (auto error = describe(*made, product))
     return *error;
@@ -264,6 +269,8 @@ std::optional<Error> Blas::run(Product product, const Operands &at) {
   Result<const Plan *> planned = plan(product, at);
   if (!planned)
     return planned.error();
+  if (!*planned)
+    return runUnfused(product, at);
   const Plan &p = **planned;
   int status = p.pointTo(epilogueOf(product), at);
   if (status == 0)
@@ -281,7 +288,8 @@ bool Blas::offers(const Product &product) const {
 std::vector<Choice> Blas::choices() const {
   std::vector<Choice> chosen;
   for (const auto &[product, plan] : plans)
-    chosen.push_back({product, plan->algorithm});
+    if (plan)
+      chosen.push_back({product, plan->algorithm});
   return chosen;
 }
 

@@ -51,7 +51,8 @@ public:
                                             CUstream stream);
   ~Blas();
 
-  /// Adds the product to the stream. The first time the candidates of the library are timed on
+  /// Adds the product to the stream; a bias or a sum for which the library has no epilogue takes a
+  /// product of its own. The first time the candidates of the library are timed on
   /// these operands, which waits for the device, unless recall named the product.
   std::optional<Error> run(Product product, const Operands &at);
 
@@ -68,6 +69,7 @@ public:
 private:
   struct Plan;
   Blas(const Driver &driver, const BlasLibrary *library, CUdeviceptr workspace, CUstream stream);
+  /// Null where the epilogue takes a product of its own.
   Result<const Plan *> plan(const Product &product, const Operands &at);
   std::optional<Error> describe(Plan &plan, const Product &product) const;
   Result<std::vector<Heuristic>> candidates(const Plan &plan, const Product &product) const;
@@ -76,6 +78,11 @@ private:
   int start(const Plan &plan, const Algorithm &algorithm, const Product &product,
             const Operands &at, CUdeviceptr result) const;
 
+  // Unfused.cpp
+  static bool canBeUnfused(const Product &product);
+  std::optional<Error> runUnfused(const Product &product, const Operands &at);
+  Result<CUdeviceptr> ones(int64_t type, int64_t count);
+
   const Driver &driver;
   const BlasLibrary *library;
   CUdeviceptr workspace;
@@ -83,6 +90,11 @@ private:
   void *handle = nullptr;
   std::map<Product, std::unique_ptr<Plan>> plans;
   std::map<Product, Algorithm> recalled;
+  struct Ones {
+    CUdeviceptr address;
+    int64_t count;
+  };
+  std::map<int64_t, std::vector<Ones>> vectorsOfOnes; ///< by type; graphs know the addresses
 };
 
 } // namespace lnx::cuda

@@ -71,6 +71,8 @@ Opened open() {
   find(d.memcpyHtoDAsync, "cuMemcpyHtoDAsync_v2");
   find(d.memcpyDtoHAsync, "cuMemcpyDtoHAsync_v2");
   find(d.memsetD8Async, "cuMemsetD8Async");
+  find(d.memsetD16Async, "cuMemsetD16Async");
+  find(d.memsetD32Async, "cuMemsetD32Async");
   find(d.streamCreate, "cuStreamCreate");
   find(d.streamDestroy, "cuStreamDestroy_v2");
   find(d.streamSynchronize, "cuStreamSynchronize");

@@ -47,6 +47,8 @@ struct Driver {
   CUresult (*memcpyHtoDAsync)(CUdeviceptr to, const void *from, size_t bytes, CUstream stream);
   CUresult (*memcpyDtoHAsync)(void *to, CUdeviceptr from, size_t bytes, CUstream stream);
   CUresult (*memsetD8Async)(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream);
+  CUresult (*memsetD16Async)(CUdeviceptr to, unsigned short value, size_t count, CUstream stream);
+  CUresult (*memsetD32Async)(CUdeviceptr to, unsigned value, size_t count, CUstream stream);
   CUresult (*streamCreate)(CUstream *stream, unsigned flags);
   CUresult (*streamDestroy)(CUstream stream);
   CUresult (*streamSynchronize)(CUstream stream);

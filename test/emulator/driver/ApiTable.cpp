@@ -98,6 +98,12 @@ EMULATED uint64_t lnxEmulatorCalls(const char *name) {
   return driver().calls[name];
 }
 
+// From now on there is no product with this epilogue. Not CUDA's.
+EMULATED void lnxEmulatorRefuseEpilogue(int epilogue) {
+  std::lock_guard lock(driver().mutex);
+  driver().refusedEpilogues.insert(epilogue);
+}
+
 // From now on the algorithm that adds k in so many parts takes the least time. Not CUDA's.
 EMULATED void lnxEmulatorFastestSplits(uint64_t splits) {
   std::lock_guard lock(driver().mutex);

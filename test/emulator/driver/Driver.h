@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 struct CUfunc_st {
@@ -50,7 +51,8 @@ public:
   std::map<std::string, Counters> counters; // by kernel
   // How often the entry points that tests ask about were called, and bytes copied.
   std::map<std::string, uint64_t> calls;
-  uint64_t fastestSplits = 1; // parts of k of the algorithm that takes the least time
+  std::set<int> refusedEpilogues; // as of a library that lacks them
+  uint64_t fastestSplits = 1;     // parts of k of the algorithm that takes the least time
 
   // The failure that every call returns from now on.
   CUresult sticky = CUDA_SUCCESS;

@@ -241,6 +241,8 @@ bool isOffered(const Matmul &x) {
 #undef LNX_PRODUCT
   };
   const MatmulDescription &q = x.description;
+  if (driver().refusedEpilogues.contains(q.epilogue))
+    return false;
   auto typed = [](int ours, int theirs) {
     return (theirs == CUDA_R_16BF ? LNX_TYPE_BF16 : LNX_TYPE_F32) == ours;
   };
