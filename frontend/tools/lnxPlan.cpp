@@ -14,7 +14,8 @@ namespace {
 struct PlanCommand {
   ModelChoice model;
   std::string gpu; // empty: this machine's processor
-  SessionOptions shape{.batch = 8, .time = 0};
+  SessionOptions shape{.batch = 8};
+  CLI::Option *time = nullptr; // where it is not given, the model's context
   bool json = false;
 };
 
@@ -60,7 +61,7 @@ Result<Planned> planOf(const PlanCommand &command, const lnx_program &program) {
                              program.device_code ? "GPU" : "CPU",
                              program.device_code ? "with" : "without"),
                  Exit::usage};
-  if (shape.time == 0)
+  if (command.time->empty())
     shape.time = program.context > 0 ? program.context : 256;
   Result<MemoryPlan> memory = planMemory(program, shape);
   if (!memory)
@@ -72,7 +73,8 @@ Result<Planned> planOf(const PlanCommand &command, const lnx_program &program) {
   // A step has seven products of attention, two forward and five backward, of which one computes
   // the scores again; PaLM (Chowdhery et al. 2022, appendix B) counts six of 2 C FLOP for each
   // pair.
-  const double pairs = static_cast<double>(program.attend_flops_per_pair * shape.time);
+  const double pairs =
+      static_cast<double>(program.attend_flops_per_pair) * static_cast<double>(shape.time);
   planned.flopPerToken = 6 * static_cast<double>(planned.parameters) + pairs * 6 / 7;
   planned.productsPerToken = static_cast<double>(program.flops_per_row) + pairs;
   return planned;
@@ -149,7 +151,16 @@ std::string json(const Planned &p, const lnx_program &program) {
   return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::optional<Error> checkShape(const PlanCommand &command) {
+  for (auto [name, value] : {std::pair{"batch", command.shape.batch}, {"time", command.shape.time}})
+    if (value < 1)
+      return Error{fmt::format("'{}' is {}, it must be at least 1", name, value), Exit::usage};
+  return std::nullopt;
+}
+
 Exit runPlan(PlanCommand &command) {
+  if (auto error = checkShape(command))
+    return fail(*error);
   command.model.device = command.gpu.empty() ? "cpu" : "cuda";
   Result<Program> program = openModel(command.model);
   if (!program)
@@ -180,8 +191,9 @@ void addPlan(CLI::App &app, Action &action) {
       ->check(CLI::IsMember({"h100", "h200"}));
   command->add_option("--batch", options->shape.batch, "sequences of a micro-batch")
       ->capture_default_str();
-  command->add_option("--time", options->shape.time,
-                      "tokens of a sequence (default: the model's context, else 256)");
+  options->time =
+      command->add_option("--time", options->shape.time,
+                          "tokens of a sequence (default: the model's context, else 256)");
   command->add_option("--threads", options->shape.threads, "of the processor, 0: all")
       ->check(CLI::Range(0, 1024));
   command->add_flag("--json", options->json, "print the plan as JSON, in bytes");

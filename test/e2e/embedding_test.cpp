@@ -83,6 +83,25 @@ TEST(Embedding, OwnBlock) {
 }
 
 // A saved session goes on exactly where it was.
+// What is reserved is what was planned, for models of every shape.
+TEST(Embedding, ReservesWhatWasPlanned) {
+  for (const char *block : {"peri_ln", "deepnorm", "parallel"}) {
+    const Result<Model> model = small(block, 3);
+    ASSERT_TRUE(model) << model.error().message;
+    const Result<Program> program = model->compile();
+    ASSERT_TRUE(program) << program.error().message;
+    SessionOptions options = {.batch = 3, .time = 7, .threads = 2};
+    const Result<MemoryPlan> plan = planMemory(**program, options);
+    ASSERT_TRUE(plan) << plan.error().message;
+    const Result<Session> session = Session::create(*program, options);
+    ASSERT_TRUE(session) << session.error().message;
+    EXPECT_EQ(session->memory().state, plan->state()) << block;
+    EXPECT_EQ(session->memory().scratch, plan->scratch()) << block;
+    EXPECT_EQ(session->memory().total(), plan->total()) << block;
+    EXPECT_GE(largestBatch(**program, options, plan->total()), 3) << block;
+  }
+}
+
 TEST(Embedding, SaveAndLoad) {
   const Result<Model> model = small("peri_ln");
   ASSERT_TRUE(model) << model.error().message;

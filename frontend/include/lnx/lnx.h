@@ -16,8 +16,10 @@
 #include "lnx/def.h"
 #include "lnx/dtype.h"
 #include "lnx/expr.h"
+#include "lnx/machine.h"
 #include "lnx/model.h"
 #include "lnx/monitor.h"
+#include "lnx/plan.h"
 #include "lnx/result.h"
 #include "lnx/runtime.h"
 
