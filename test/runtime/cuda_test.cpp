@@ -220,6 +220,33 @@ TEST_F(CudaProducts, AreThoseOfTheTable) {
               << layout;
 }
 
+// Operands may start at any multiple of 16 bytes; the algorithm is chosen for where they are.
+TEST_F(CudaProducts, OperandsStartAnywhere) {
+  Matrix a = matrix(16, 48, 48, LNX_TYPE_BF16, 1), b = matrix(32, 16, 24, LNX_TYPE_BF16, 2);
+  Matrix c = matrix(16, 16, 48, LNX_TYPE_F32, 3), wanted = c;
+  auto multiply = [&](int64_t column) {
+    std::optional<Error> error = run([&](const lnx_call &call) {
+      call.runtime->matmul(call.runtime->context, 0, 0, 16, 16, 32, LNX_TYPE_BF16,
+                           static_cast<uint16_t *>(a.device) + column, a.ld, b.device, b.ld, 0,
+                           LNX_TYPE_F32, static_cast<float *>(c.device) + column, c.ld,
+                           LNX_EPILOGUE_NONE, nullptr, nullptr, 0);
+    });
+    ASSERT_FALSE(error) << error->message;
+    for (int64_t i = 0; i < 16; ++i)
+      for (int64_t j = 0; j < 16; ++j) {
+        double &p = wanted.at(i, j + column);
+        p = 0;
+        for (int64_t l = 0; l < 32; ++l)
+          p += a.at(i, l + column) * b.at(l, j);
+      }
+    fetch(c);
+    near(c, wanted, "C");
+  };
+  for (int64_t column : {0, 8, 16})
+    multiply(column);
+  EXPECT_EQ(cuda->products().choices().size(), 3u);
+}
+
 // What the table lacks is refused with the product's own words.
 TEST_F(CudaProducts, RefusesWhatIsNotOffered) {
   Matrix a = matrix(16, 16, 16, LNX_TYPE_BF16, 1), c = matrix(16, 16, 16, LNX_TYPE_F32, 2);
