@@ -1,6 +1,8 @@
 // Series.cpp: values layer by layer beside their schedules; every operation keeps both.
 // Numbers without a schedule are lifted to constants where they meet one that has it.
 #include "dialect/Series.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Sequence.h"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -203,7 +205,18 @@ Series Series::combined(const Series &x, const Series &y) {
       result.layers = known.values;
       return result;
     }
-  Series result = zipped(one, other, [](double a, double b) { return function(a, b); });
+  const double a = one.factor, b = other.factor;
+  const double *x1 = one.layers->list.data();
+  auto listOf = [&](auto f) { // written once, not filled with zeros first
+    auto numbers = llvm::map_range(llvm::seq<size_t>(0, one.size()), f);
+    return std::vector<double>(numbers.begin(), numbers.end());
+  };
+  Series result;
+  if (other.isUniform())
+    result = Series(listOf([=](size_t i) { return function(a * x1[i], b); }));
+  else
+    result = Series(listOf(
+        [=, x2 = other.layers->list.data()](size_t i) { return function(a * x1[i], b * x2[i]); }));
   one.layers->derived.push_back(
       {function, one.factor, other.factor, other.isUniform(), other.layers, result.layers});
   return result;

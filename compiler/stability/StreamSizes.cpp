@@ -28,22 +28,39 @@ static StepSize sizeOf(const Stack &stack, const Equation &equation) {
   return step;
 }
 
-/// |x| is its own size here, other summands are bounded without it.
-static Recurrence::Coefficients peakOf(const Stack &stack, const Equation &equation, double width,
+/// |x| is its own size here, other summands are bounded without it. Needs r where they are not.
+static Recurrence::Coefficients peakOf(const Abstract &next, double width, bool needsR,
                                        size_t layer) {
-  const Abstract &next = equation.next;
-  const Bound &bound = next.peak;
-  const double a = bound.a[layer];
+  const double a = next.peak.a[layer];
   Recurrence::Coefficients result;
   result.a = next.hasSkip ? next.skip[layer] : 0;
-  bool needsR =
-      a - result.a * width > 16 * DBL_EPSILON * a || !bound.c.isZero() || stack.usesLargest;
-  result.b = needsR || bound.isTop() ? INFINITY : bound.b[layer];
+  needsR |= a - result.a * width > 16 * DBL_EPSILON * a;
+  result.b = needsR ? INFINITY : next.peak.b[layer];
   return result;
 }
 
 static Recurrence::Coefficients coefficientsOf(const StepSize &step, size_t layer) {
   return {step.a[layer], step.b[layer], step.c[layer], step.gain[layer]};
+}
+
+/// Of all steps of some layers, in order. Step by step, so that what is the same in all layers is
+/// asked once.
+static std::vector<Recurrence::Coefficients> coefficientsOf(const StackSizes &own, bool ofPeak,
+                                                            int64_t first, int64_t layers) {
+  const size_t steps = own.steps.size();
+  std::vector<Recurrence::Coefficients> updates(static_cast<size_t>(layers) * steps);
+  for (size_t i = 0; i < steps; ++i) {
+    const Equation &equation = own.stack->equations[i];
+    const Bound &peak = equation.next.peak;
+    const double width = std::sqrt(double(lastOf(typeOf(equation))));
+    const bool needsR = peak.isTop() || !peak.c.isZero() || own.stack->usesLargest;
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      const size_t at = static_cast<size_t>(first + layer);
+      updates[static_cast<size_t>(layer) * steps + i] =
+          ofPeak ? peakOf(equation.next, width, needsR, at) : coefficientsOf(own.steps[i], at);
+    }
+  }
+  return updates;
 }
 
 /// All layers have the same coefficients, of sizes and of peaks.
@@ -87,28 +104,14 @@ Analysis::follow(int chain, bool ofPeak, double r0,
   if (start.isDerived) // what it starts from may be infinite, as a step may
     result.pass({0, startOf(chain, ofPeak)});
   for (const StackSizes &own : sizes(chain)) {
-    std::vector<Recurrence::Coefficients> updates;
-    std::vector<double> widths;
-    for (const Equation &equation : own.stack->equations)
-      widths.push_back(std::sqrt(double(lastOf(typeOf(equation)))));
-    auto addLayer = [&](size_t layer) {
-      for (size_t i = 0; i < own.steps.size(); ++i)
-        updates.push_back(ofPeak ? peakOf(*own.stack, own.stack->equations[i], widths[i], layer)
-                                 : coefficientsOf(own.steps[i], layer));
-    };
     const int64_t count = own.stack->count;
     if (isUniform(own) && !afterLayer && count > 0) {
-      addLayer(0);
-      result.pass(updates, count);
+      result.pass(coefficientsOf(own, ofPeak, 0, 1), count);
       continue;
     }
-    constexpr int64_t block = 512; // as much as a cache holds
-    for (int64_t layer = 0; layer < count && (afterLayer || !result.isInfinite()); ++layer) {
-      addLayer(layer);
-      if (!afterLayer && (layer + 1) % block != 0 && layer + 1 < count)
-        continue;
-      result.pass(updates);
-      updates.clear();
+    const int64_t block = afterLayer ? 1 : 512; // as much as a cache holds
+    for (int64_t layer = 0; layer < count && (afterLayer || !result.isInfinite()); layer += block) {
+      result.pass(coefficientsOf(own, ofPeak, layer, std::min(block, count - layer)));
       if (afterLayer)
         afterLayer(*own.stack, result);
     }
@@ -196,9 +199,8 @@ void Analysis::followSizes(int chain, bool isOfEach,
       f(stack, own.steps.size(), layer, recurrence.now());
       if (isOfEach || layer > 0 || count < 3 || !isUniform(own))
         continue;
-      std::vector<Recurrence::Coefficients> updates;
-      for (const StepSize &step : own.steps)
-        updates.push_back(coefficientsOf(step, 0));
+      const std::vector<Recurrence::Coefficients> updates =
+          coefficientsOf(own, /*ofPeak=*/false, 0, 1);
       // Iterates of lines that rise are monotone, those of squares are followed.
       const bool isLine = llvm::all_of(updates, [](const auto &k) { return k.c == 0; });
       if (!isLine)
