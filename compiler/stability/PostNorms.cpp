@@ -45,56 +45,17 @@ static bool isPlain(const NormOfSum &norm, const Abstract &next, Type type) {
   });
 }
 
-namespace {
-/// a x + f with the stream x, which stands there once; of f, the slope and the rms.
-struct NormInput {
-  std::optional<Schedule> skip;
-  Schedule slope = Schedule::constant(0), size = Schedule::constant(0);
-
-  bool add(const Analysis &analysis, Value value, Value stream);
-
-private:
-  bool addSkip(const Schedule &factor) {
-    const bool isFirst = !skip;
-    skip = factor;
-    return isFirst;
-  }
-};
-} // namespace
-
-bool NormInput::add(const Analysis &analysis, Value value, Value stream) {
-  value = resolve(value);
-  if (value == stream)
-    return addSkip(Schedule::constant(1));
-  if (std::optional<Pair> pair = matchSum(value))
-    return add(analysis, pair->x, stream) && add(analysis, pair->y, stream);
-  if (std::optional<Pair> pair = matchProduct(value))
-    for (const auto &[factor, other] : {std::pair(pair->x, pair->y), std::pair(pair->y, pair->x)})
-      if (const Abstract *x = analysis.find(resolve(factor));
-          x && x->isNumber && resolve(other) == stream)
-        return addSkip(x->peak.b.schedule());
-  const Abstract *x = analysis.find(value);
-  if (!x)
-    return false;
-  const Bound rms = partOf(*x, value.getType(), lastOf(value.getType()));
-  // Entries that are repeated would change together.
-  if (!rms.isConstant() || (value.getType() != stream.getType() && !x->slope.isNone()))
-    return false;
-  slope = slope + x->slope.whole.schedule();
-  size = size + rms.b.schedule();
-  return true;
-}
-
 static std::optional<StepSchedule> stepOf(const Analysis &sized, const Equation &equation,
                                           const Layers &layers) {
   StepOp op = equation.op;
   const std::optional<Value> normed = normBehind(sized, op.getNext());
   const std::optional<Normalisation> shape = normed ? matchNormalisation(*normed) : std::nullopt;
-  NormInput sum;
+  StreamSum sum;
   if (!shape || !isPlain(sized.sums.find(*normed)->second, equation.next, op.getType()) ||
-      !sum.add(sized, shape->input, resolve(op.getPrevious())) || !sum.skip)
+      !sum.add(sized, shape->input, resolve(op.getPrevious())) || !sum.skip || !sum.size)
     return std::nullopt;
-  const Schedule inverse = reciprocal(*sum.skip), loss = Schedule::constant(4) * sum.size * inverse;
+  const Schedule inverse = reciprocal(*sum.skip),
+                 loss = Schedule::constant(4) * *sum.size * inverse;
   const double eps = sized.sums.find(*normed)->second.shape.eps;
   const bool isSmall =
       loss.above() &&

@@ -32,6 +32,17 @@ Ranges rangesOfSizes(const Analysis &plain, Detail detail);
 /// One stream, and no step looks further back than to the step before.
 bool isOrdered(const Analysis &analysis);
 
+/// a x + f with the stream x, which stands there once; of f, the slope and, where it is known, the
+/// rms. What is apart is not lost beside a, nor is it what a difference of bounds leaves.
+struct StreamSum {
+  std::optional<Schedule> skip;
+  Schedule slope = Schedule::constant(0);
+  std::optional<Schedule> size = Schedule::constant(0);
+
+  /// False where `value` is no such sum.
+  bool add(const Analysis &analysis, Value value, Value stream);
+};
+
 /// Class in depth of the product, from schedules: never below the true one.
 Growth sensitivityGrowth(const Analysis &plain);
 /// Steps whose product has the class of prod_k L_k, where every step is x <- norm(a x + f), from a

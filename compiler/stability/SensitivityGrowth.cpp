@@ -1,6 +1,7 @@
 // SensitivityGrowth: the class in depth of prod_k L_k (S84, S85). Sizes and deviations that streams
 // keep at every large depth give slopes whose schedules are followed like those of any recurrence.
 #include "compiler/stability/Sensitivity.h"
+#include "dialect/Idioms.h"
 #include "dialect/Sensitivity.h"
 #include <algorithm>
 #include <cmath>
@@ -87,12 +88,56 @@ static double deviationLeft(const Analysis &sized, int chain) {
   return std::max(0.0, leastOf(sized.chains[chain].s0.schedule()) - taken);
 }
 
-static StepSchedule stepOf(const Abstract &next, bool isOrdered) {
-  const Schedule all = next.slope.whole.schedule();
-  const Schedule skip = !isOrdered      ? Schedule::constant(1)
-                        : !next.hasSkip ? Schedule::constant(0)
-                                        : next.skip.schedule();
-  return {skip, all - skip};
+/// The number in number * stream.
+static const Abstract *factorOf(const Analysis &analysis, Value product, Value stream) {
+  if (std::optional<Pair> pair = matchProduct(product))
+    for (const auto &[factor, other] : {std::pair(pair->x, pair->y), std::pair(pair->y, pair->x)})
+      if (const Abstract *x = analysis.find(resolve(factor));
+          x && x->isNumber && resolve(other) == stream)
+        return x;
+  return nullptr;
+}
+
+static bool isSummand(const Analysis &analysis, Value stream, Value sum) {
+  if (resolve(sum) == stream || factorOf(analysis, sum, stream))
+    return true;
+  const std::optional<Pair> pair = matchSum(sum);
+  return pair && (isSummand(analysis, stream, pair->x) || isSummand(analysis, stream, pair->y));
+}
+
+bool StreamSum::add(const Analysis &analysis, Value value, Value stream) {
+  if (isSummand(analysis, stream, value)) {
+    const std::optional<Pair> pair = matchSum(value);
+    if (pair && resolve(value) != stream) // the stream may be the sum of an earlier step
+      return add(analysis, pair->x, stream) && add(analysis, pair->y, stream);
+    const Abstract *factor = factorOf(analysis, value, stream);
+    const bool isFirst = !skip;
+    skip = factor ? factor->peak.b.schedule() : Schedule::constant(1);
+    return isFirst;
+  }
+  // As the laws of its definition say.
+  const Abstract *x = analysis.find(value);
+  // Entries that are repeated would change together.
+  if (!x || (value.getType() != stream.getType() && !x->slope.isNone()))
+    return false;
+  slope = slope + x->slope.whole.schedule();
+  const Bound rms = partOf(*x, value.getType(), lastOf(value.getType()));
+  size = size && rms.isConstant() ? std::optional(*size + rms.b.schedule()) : std::nullopt;
+  return true;
+}
+
+/// The factor of the stream and what the others change with it.
+static StepSchedule stepOf(const Analysis &known, const Equation &equation, bool isOrdered) {
+  StepOp op = equation.op;
+  StreamSum sum;
+  StepSchedule step{Schedule::constant(0), equation.next.slope.whole.schedule()};
+  if (sum.add(known, op.getNext(), resolve(op.getPrevious())) && sum.skip && sum.slope.above())
+    step = {*sum.skip, sum.slope};
+  else if (!isOrdered)
+    step.gain = step.gain - Schedule::constant(1);
+  if (!isOrdered)
+    step.a = maximum(step.a, Schedule::constant(1));
+  return step;
 }
 
 /// The class of the product of the slopes of all streams.
@@ -107,7 +152,7 @@ static Growth followSlopes(const Analysis &known) {
         continue;
       StackSchedule steps{stack.span, {}};
       for (const Equation &equation : stack.equations)
-        steps.steps.push_back(stepOf(equation.next, isOrdered(known)));
+        steps.steps.push_back(stepOf(known, equation, isOrdered(known)));
       flow.pass(steps);
     }
     result = result.times(flow.result());
