@@ -25,7 +25,9 @@ def Lnx_Dialect : Dialect {
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
-def Lnx_Tensor : RankedTensorOf<[AnyFloat]>;
+// What is computed on, and what values may be kept as between groups (see lnx.cast).
+def Lnx_Tensor : RankedTensorOf<[F32]>;
+def Lnx_Stored : RankedTensorOf<[F32, BF16]>;
 def Lnx_Ids : RankedTensorOf<[I32]>;
 
 #endif // LNX_DIALECT_TD

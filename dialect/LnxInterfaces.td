@@ -27,6 +27,9 @@ def Lnx_PrimitiveInterface : OpInterface<"PrimitiveOpInterface"> {
     InterfaceMethod<[{Floating-point operations of matrix products for each row; `perPair` is counted for
         each (row, position of its sequence) pair instead, masked or not.}],
       "::mlir::lnx::Flops", "getFlops", (ins), "", "return {};">,
+    InterfaceMethod<[{Whether an operand or result has to be kept in f32 where rows are kept in bf16: what
+        exponentials are taken of.}],
+      "bool", "needsFullPrecision", (ins "::mlir::Value":$value), "", "return false;">,
     StaticInterfaceMethod<[{Lines the conformance tests try it on, operands named %0, %1, ...; element-wise
         ops and reductions need none.}],
       "::std::vector<::llvm::StringRef>", "samples", (ins), "", "return {};">,

@@ -110,8 +110,8 @@ def Lnx_RepeatOp : Lnx_Op<"repeat", [AttrSizedOperandSegments, SingleBlock, Recu
   }];
   let arguments = (ins I64Attr:$first, I64Attr:$count, OptionalAttr<StrAttr>:$from,
                        OptionalAttr<StrAttr>:$to, UnitAttr:$reverse, StrAttr:$scope,
-                       Variadic<Lnx_Tensor>:$carries, Variadic<Lnx_Tensor>:$slices);
-  let results = (outs Variadic<Lnx_Tensor>:$results);
+                       Variadic<Lnx_Stored>:$carries, Variadic<Lnx_Stored>:$slices);
+  let results = (outs Variadic<Lnx_Stored>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;

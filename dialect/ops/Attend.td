@@ -20,6 +20,7 @@ def Lnx_AttendOp : Lnx_Primitive<"attend"> {
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::lnx::Flops getFlops();
+    bool needsFullPrecision(::mlir::Value value) { return value == getLse(); }
     static ::std::vector<::llvm::StringRef> samples() {
       return {"lnx.attend %0, %1, %2 {heads = 2 : i64, kv_heads = 2 : i64, causal = true, scale = 0.7, softcap = 0.0} : tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>",
               "lnx.attend %0, %1, %2 {heads = 4 : i64, kv_heads = 2 : i64, causal = false, scale = 0.5, softcap = 2.0} : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>"};
@@ -34,6 +35,7 @@ def Lnx_AttendGradOp : Lnx_Primitive<"attend_grad"> {
   let results = (outs Lnx_Tensor:$d_q, Lnx_Tensor:$d_k, Lnx_Tensor:$d_v);
   let extraClassDeclaration = [{
     ::mlir::lnx::Flops getFlops();
+    bool needsFullPrecision(::mlir::Value value) { return value == getLse(); }
     void fitOperands(::llvm::MutableArrayRef<::mlir::lnx::Array> operands, ::mlir::lnx::Batch batch);
     static ::std::vector<::llvm::StringRef> samples() {
       return {"lnx.attend_grad %0, %1, %2, %3, %4, %5 {heads = 2 : i64, kv_heads = 2 : i64, causal = true, scale = 0.7, softcap = 0.0} : tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x6xf32>, tensor<?x2xf32>, tensor<?x6xf32>",

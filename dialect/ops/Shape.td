@@ -4,8 +4,8 @@ include "dialect/ops/Primitive.td"
 
 def Lnx_ReshapeOp : Op<Lnx_Dialect, "reshape", [Pure, DeclareOpInterfaceMethods<Lnx_PrimitiveInterface>]> {
   let summary = "the same values with other feature dimensions, row major";
-  let arguments = (ins Lnx_Tensor:$x);
-  let results = (outs Lnx_Tensor:$result);
+  let arguments = (ins Lnx_Stored:$x);
+  let results = (outs Lnx_Stored:$result);
   let assemblyFormat = "$x attr-dict `:` type($x) `to` type($result)";
   let hasFolder = 1;
   let hasVerifier = 1;

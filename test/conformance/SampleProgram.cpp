@@ -25,21 +25,29 @@ static std::string printed(Type type) {
 }
 
 static bool isIds(Type type) { return getElementTypeOrSelf(type).isInteger(); }
+static bool isHalf(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
+// The same shape of f32.
+static Type inFull(Type type) {
+  return cast<RankedTensorType>(type).clone(Float32Type::get(type.getContext()));
+}
 
 // lnx.parameter @name and its value %name: rows are looked up by the tokens, which are all
-// different.
+// different. Parameters are f32.
 static void addOperand(std::string &table, std::string &body, unsigned index, Type type) {
   std::string shape = typeText(Array::shapeOf(type, sampleBatch));
   const char *parameter =
       "lnx.parameter @a{0} \"a{0}\" layers 1 from 0 <const, [0.0], [0.0]> : {1}\n";
   table += llvm::formatv(parameter, index, shape);
-  std::string get = llvm::formatv("= lnx.get @a{0} : {1}\n", index, shape);
-  if (!hasRows(type)) {
-    body += llvm::formatv("%a{0} {1}", index, get);
-    return;
-  }
-  body += llvm::formatv("%t{0} {1}", index, get);
-  body += llvm::formatv("%a{0} = lnx.gather %t{0}, %tokens : {1}, tensor<?xi32>\n", index, shape);
+  std::string name = llvm::formatv(isHalf(type) ? "%f{0}" : "%a{0}", index);
+  std::string stored = hasRows(type) ? llvm::formatv("%t{0}", index).str() : name;
+  body += llvm::formatv("{0} = lnx.get @a{1} : {2}\n", stored, index, shape);
+  if (hasRows(type))
+    body +=
+        llvm::formatv("{0} = lnx.gather {1}, %tokens : {2}, tensor<?xi32>\n", name, stored, shape);
+  if (isHalf(type))
+    body += llvm::formatv("%a{0} = lnx.cast %f{0} : {1} to {2}\n", index, printed(inFull(type)),
+                          printed(type));
 }
 
 // Adds a result to the gradient of @r<index>: row by row where it has rows.
@@ -49,10 +57,15 @@ static void addResult(std::string &table, std::string &body, unsigned index, Typ
   const char *parameter =
       "lnx.parameter @r{0} \"r{0}\" layers 1 from 0 <const, [0.0], [0.0]> : {1}\n";
   table += llvm::formatv(parameter, index, shape);
+  if (isHalf(type)) {
+    body += llvm::formatv("%w{0} = lnx.cast {1} : {2} to {3}\n", index, value, printed(type),
+                          printed(inFull(type)));
+    value = llvm::formatv("%w{0}", index);
+  }
   if (hasRows(type)) {
     const char *scatter = "%s{0} = lnx.scatter_rows {1}, %tokens {{count = {2} : i64} : {3}, "
                           "tensor<?xi32>\n";
-    body += llvm::formatv(scatter, index, value, sampleBatch.rows(), printed(type));
+    body += llvm::formatv(scatter, index, value, sampleBatch.rows(), printed(inFull(type)));
     value = llvm::formatv("%s{0}", index);
   }
   body += llvm::formatv("lnx.accumulate @r{0}, {1} : {2}\n", index, value, shape);

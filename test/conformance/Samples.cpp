@@ -107,6 +107,14 @@ std::vector<Sample> findSamples() {
 
 //===-- operand values -------------------------------------------------------===//
 
+double roundTo(Type type, double number) {
+  APFloat rounded(number);
+  bool isInexact = false;
+  rounded.convert(cast<FloatType>(getElementTypeOrSelf(type)).getFloatSemantics(),
+                  APFloat::rmNearestTiesToEven, &isInexact);
+  return rounded.convertToDouble();
+}
+
 static Array drawArray(Type type, Batch batch, std::mt19937 &random) {
   Array array(Array::shapeOf(type, batch));
   std::normal_distribution<double> normal;
@@ -114,6 +122,8 @@ static Array drawArray(Type type, Batch batch, std::mt19937 &random) {
   for (double &value : array.data) {
     double draw = normal(random);
     value = ids ? static_cast<double>(random() % 3) : draw + std::copysign(0.3, draw);
+    if (getElementTypeOrSelf(type).isBF16())
+      value = roundTo(type, value);
   }
   return array;
 }

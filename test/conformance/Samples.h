@@ -34,6 +34,9 @@ ParsedSample parseSample(mlir::MLIRContext &context, const Sample &sample);
 /// A context with the dialects that samples and lowerings use.
 std::unique_ptr<mlir::MLIRContext> makeContext();
 
+/// The number nearest to `number` that an element of `type` holds, ties to even.
+double roundTo(mlir::Type type, double number);
+
 /// Operands drawn from a fixed seed, kept away from 0 where derivatives may jump, and positive
 /// where the op is undefined below 0. Ids are below 3.
 llvm::SmallVector<mlir::lnx::Array> drawOperands(mlir::lnx::PrimitiveOpInterface op,

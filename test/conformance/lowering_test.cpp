@@ -10,6 +10,7 @@
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -56,13 +57,14 @@ static void addKernel(ModuleOp module, const std::string &name, PrimitiveOpInter
   func::ReturnOp::create(builder, loc);
 }
 
-// func @name(operands, result: memref<8xf32>): `emit` on whole vectors.
+// func @name(operands, result: memref<8x...>): `emit` on whole vectors.
 static void addVectorKernel(ModuleOp module, const std::string &name, ElementwiseOpInterface op) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = builder.getUnknownLoc();
-  auto buffer = MemRefType::get({8}, builder.getF32Type());
-  auto vector = VectorType::get({8}, builder.getF32Type());
-  SmallVector<Type> types(op->getNumOperands() + 1, buffer);
+  SmallVector<Type> types;
+  for (Value operand : op->getOperands())
+    types.push_back(MemRefType::get({8}, getElementTypeOrSelf(operand.getType())));
+  types.push_back(MemRefType::get({8}, getElementTypeOrSelf(op->getResult(0).getType())));
   auto function = func::FuncOp::create(builder, loc, name, builder.getFunctionType(types, {}));
   function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
   Block *body = function.addEntryBlock();
@@ -70,14 +72,23 @@ static void addVectorKernel(ModuleOp module, const std::string &name, Elementwis
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   SmallVector<Value> operands;
   for (Value argument : body->getArguments().drop_back())
-    operands.push_back(vector::LoadOp::create(builder, loc, vector, argument, zero));
+    operands.push_back(vector::LoadOp::create(
+        builder, loc, VectorType::get({8}, getElementTypeOrSelf(argument.getType())), argument,
+        zero));
   Value result = op.emit(builder, loc, operands);
   vector::StoreOp::create(builder, loc, result, body->getArguments().back(), zero);
   func::ReturnOp::create(builder, loc);
 }
 
+// Gradients accumulate, and they are f32.
+static bool accumulates(PrimitiveOpInterface op) {
+  return llvm::all_of(op->getResultTypes(),
+                      [](Type type) { return getElementTypeOrSelf(type).isF32(); });
+}
+
 static LogicalResult lowerToLLVM(ModuleOp module) {
   PassManager passes(module.getContext());
+  passes.addPass(arith::createArithExpandOpsPass({.includeBf16 = true}));
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(createConvertVectorToLLVMPass());
   passes.addPass(createConvertMathToLLVMPass());
@@ -115,7 +126,14 @@ template <typename T> struct Buffer {
   int64_t *place;
 };
 
-/// Everything one call reads and writes; ids and floats have the same width.
+static bool isHalf(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
+/// bf16 is the upper half of f32; a buffer holds two in one place.
+static uint16_t &halfOf(std::vector<float> &data, int64_t i) {
+  return reinterpret_cast<uint16_t *>(data.data())[i];
+}
+
+/// Everything one call reads and writes; ids and floats have the same width, bf16 fits as well.
 struct Call {
   std::vector<std::unique_ptr<Buffer<float>>> buffers;
   SmallVector<void *> arguments;
@@ -131,8 +149,20 @@ struct Call {
     for (int64_t i = 0; i < array.size(); ++i)
       if (ids)
         reinterpret_cast<int32_t *>(buffer.data.data())[i] = static_cast<int32_t>(array.data[i]);
+      else if (isHalf(type))
+        halfOf(buffer.data, i) = llvm::bit_cast<uint32_t>(static_cast<float>(array.data[i])) >> 16;
       else
         buffer.data[i] = static_cast<float>(array.data[i]);
+  }
+  /// What a buffer of elements of `type` holds.
+  std::vector<float> read(size_t place, Type type) {
+    std::vector<float> &data = buffers[place]->data, values = data;
+    for (size_t i = 0; i < values.size(); ++i)
+      if (isHalf(type))
+        values[i] = llvm::bit_cast<float>(uint32_t(halfOf(data, i)) << 16);
+      else if (getElementTypeOrSelf(type).isInteger())
+        values[i] = static_cast<float>(llvm::bit_cast<int32_t>(data[i]));
+    return values;
   }
 };
 
@@ -179,8 +209,7 @@ void Lowering::SetUpTestSuite() {
     if (!parsed.op)
       continue;
     addKernel(*module, nameOf(sample, "store"), parsed.op, /*accumulate=*/false);
-    if (llvm::all_of(parsed.op->getResultTypes(),
-                     [](Type type) { return getElementTypeOrSelf(type).isFloat(); }))
+    if (accumulates(parsed.op))
       addKernel(*module, nameOf(sample, "add"), parsed.op, /*accumulate=*/true);
     auto elementwise = dyn_cast<ElementwiseOpInterface>(parsed.op.getOperation());
     if (elementwise && elementwise->getNumOperands() > 0)
@@ -218,10 +247,8 @@ void Lowering::compare(bool accumulate) {
   arguments.arguments.append({&sequences, &time});
   call(accumulate ? "add" : "store", arguments);
   for (auto [index, array] : llvm::enumerate(expected)) {
-    std::vector<float> actual = arguments.buffers[operands.size() + index]->data;
-    if (getElementTypeOrSelf(sample.op->getResult(index).getType()).isInteger())
-      for (float &value : actual)
-        value = static_cast<float>(llvm::bit_cast<int32_t>(value));
+    std::vector<float> actual =
+        arguments.read(operands.size() + index, sample.op->getResult(index).getType());
     expectClose(actual, array, before);
   }
 }
@@ -229,10 +256,8 @@ void Lowering::compare(bool accumulate) {
 TEST_P(Lowering, EqualsEvaluate) { compare(/*accumulate=*/false); }
 
 TEST_P(Lowering, Accumulates) {
-  for (Type type : sample.op->getResultTypes())
-    if (getElementTypeOrSelf(type).isInteger())
-      return;
-  compare(/*accumulate=*/true);
+  if (accumulates(sample.op))
+    compare(/*accumulate=*/true);
 }
 
 // `emit` means the same on vectors as `compute` on single elements.
@@ -244,7 +269,8 @@ TEST_P(Lowering, EmitsVectors) {
   for (unsigned place = 0; place < op->getNumOperands(); ++place) {
     Array &operand = operands.emplace_back(ArrayRef<int64_t>{8});
     for (int64_t i = 0; i < 8; ++i)
-      operand.data[i] = static_cast<float>(0.4 * (i - 3.6) + 0.1 * place);
+      operand.data[i] = roundTo(op->getOperand(place).getType(),
+                                0.4 * (static_cast<double>(i) - 3.6) + 0.1 * place);
   }
   auto evaluate = [&] {
     Array result({8});
@@ -268,7 +294,7 @@ TEST_P(Lowering, EmitsVectors) {
     arguments.addOperand(operand, sample.op->getOperand(0).getType());
   arguments.add(expected, -77);
   call("vector", arguments);
-  expectClose(arguments.buffers.back()->data, expected, 0);
+  expectClose(arguments.read(operands.size(), sample.op->getResult(0).getType()), expected, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Primitives, Lowering, testing::ValuesIn(findSamples()));

@@ -169,3 +169,19 @@ func.func @reshapes(%x: tensor<?x6xf32>) -> (tensor<?x3x2xf32>, tensor<?x6xf32>)
   %c = lnx.reshape %a : tensor<?x2x3xf32> to tensor<?x6xf32>
   return %b, %c : tensor<?x3x2xf32>, tensor<?x6xf32>
 }
+
+// -----
+// What was widened is narrowed again without a loss; what was rounded stays rounded.
+// CHECK-LABEL: @casts(
+// CHECK-SAME: %[[X:.*]]: tensor<?x6xbf16>, %[[Y:.*]]: tensor<?x6xf32>
+// CHECK-NEXT: %[[N:.*]] = lnx.cast %[[Y]] : tensor<?x6xf32> to tensor<?x6xbf16>
+// CHECK-NEXT: %[[W:.*]] = lnx.cast %[[N]] : tensor<?x6xbf16> to tensor<?x6xf32>
+// CHECK-NEXT: return %[[X]], %[[W]], %[[Y]]
+func.func @casts(%x: tensor<?x6xbf16>, %y: tensor<?x6xf32>) -> (tensor<?x6xbf16>, tensor<?x6xf32>, tensor<?x6xf32>) {
+  %a = lnx.cast %x : tensor<?x6xbf16> to tensor<?x6xf32>
+  %b = lnx.cast %a : tensor<?x6xf32> to tensor<?x6xbf16>
+  %c = lnx.cast %y : tensor<?x6xf32> to tensor<?x6xbf16>
+  %d = lnx.cast %c : tensor<?x6xbf16> to tensor<?x6xf32>
+  %e = lnx.cast %y : tensor<?x6xf32> to tensor<?x6xf32>
+  return %b, %d, %e : tensor<?x6xbf16>, tensor<?x6xf32>, tensor<?x6xf32>
+}

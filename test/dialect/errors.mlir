@@ -246,3 +246,18 @@ func.func @f(%x: tensor<?x4xf32>, %w: tensor<9x4xf32>, %t: tensor<?xi32>) {
   %0 = lnx.linear_cross_entropy %x, %w, %t : tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>
   return
 }
+
+// -----
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lnx.cast' op of 'tensor<?x4xf32>' to 'tensor<?x2xbf16>' would change the shape}}
+  %0 = lnx.cast %x : tensor<?x4xf32> to tensor<?x2xbf16>
+  return
+}
+
+// -----
+// Numbers are computed on in f32 alone.
+func.func @f(%x: tensor<?x4xbf16>) {
+  // expected-error@+1 {{'lnx.exp' op operand #0 must be ranked tensor of 32-bit float values, but got 'tensor<?x4xbf16>'}}
+  %0 = lnx.exp %x : tensor<?x4xbf16>
+  return
+}
