@@ -226,6 +226,10 @@ TEST(Compare, NanAndSigns) {
   EXPECT_EQ(probe<uint32_t>("setp.ne.f32 %p1, $a, $b;" + select, a, b), (U32{1, 0, 0}));
   EXPECT_EQ(probe<uint32_t>("setp.neu.f32 %p1, $a, $b;" + select, a, b), (U32{1, 1, 0}));
   EXPECT_EQ(probe<uint32_t>("setp.nan.f32 %p1, $a, $b;" + select, a, b), (U32{0, 1, 0}));
+  // 1 > -2, no order with a NaN, and both zeros are equal.
+  const U16 c{0x3f80, 0x7fc0, 0x0000}, e{0xc000, 0x3f80, 0x8000};
+  EXPECT_EQ(probe<uint32_t>("setp.gt.bf16 %p1, $a, $b;" + select, c, e), (U32{1, 0, 0}));
+  EXPECT_EQ(probe<uint32_t>("setp.neu.bf16 %p1, $a, $b;" + select, c, e), (U32{1, 1, 0}));
   U32 u{0xffffffff, 1}, v{1, 1};
   EXPECT_EQ(probe<uint32_t>("setp.lt.s32 %p1, $a, $b;" + select, u, v), (U32{1, 0}));
   EXPECT_EQ(probe<uint32_t>("setp.lt.u32 %p1, $a, $b;" + select, u, v), (U32{0, 0}));

@@ -63,17 +63,23 @@ template <Order O, typename T> bool holds(T a, T b) {
   }
 }
 
+// Narrow floats compare as the floats they stand for.
+template <typename T> T wide(T x) { return x; }
+float wide(BFloat x) { return toFloat(x); }
+float wide(Half x) { return toFloat(x); }
+template <typename T> constexpr bool IsFloat = std::is_floating_point_v<decltype(wide(T()))>;
+
 // The lanes where the comparison holds.
 template <Order O, typename T, bool Ftz> uint32_t compare(Warp &w, const Instruction &i) {
   const Cell<T> *a = row<T>(w, i.source[0]), *b = row<T>(w, i.source[1]);
   uint32_t result = 0;
   for (unsigned l = 0; l < LaneCount; ++l) {
-    T x = get<T>(a[l]), y = get<T>(b[l]);
+    auto x = wide(get<T>(a[l])), y = wide(get<T>(b[l]));
     if constexpr (Ftz) {
       x = flush(x);
       y = flush(y);
     }
-    result |= uint32_t(holds<O, T>(x, y)) << l;
+    result |= uint32_t(holds<O>(x, y)) << l;
   }
   return result;
 }
@@ -128,7 +134,7 @@ struct Pair {
 template <typename T, bool Ftz, Order O = Order::Eq> Pair pick(Order order) {
   if constexpr (O == Order::Count)
     return {};
-  else if constexpr (!std::is_floating_point_v<T> && O >= Order::Equ)
+  else if constexpr (!IsFloat<T> && O >= Order::Equ)
     return {};
   else
     return order == O ? Pair{setp<O, T, Ftz>, set<O, T, Ftz>}
@@ -151,6 +157,10 @@ Pair pickFor(Type t, Order order, bool ftz) {
     return pick<uint64_t, false>(order);
   case Type::S64:
     return pick<int64_t, false>(order);
+  case Type::BF16:
+    return pick<BFloat, false>(order);
+  case Type::F16:
+    return pick<Half, false>(order);
   case Type::F32:
     return ftz ? pick<float, true>(order) : pick<float, false>(order);
   case Type::F64:
