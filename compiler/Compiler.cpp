@@ -62,6 +62,14 @@ Level lnx::levelOf(ModuleOp module) {
   return level;
 }
 
+FailureOr<Precision> lnx::findPrecision(StringRef name, StringRef target) {
+  if (name == "f32" || name.empty())
+    return Precision::f32;
+  if (name == "bf16")
+    return Precision::bf16;
+  return failure();
+}
+
 //===-- stages -----------------------------------------------------------===//
 
 static void addGradPasses(OpPassManager &passes, const CompileOptions &options) {
@@ -132,6 +140,8 @@ static LogicalResult lowerOnce(ModuleOp module, Level next, const CompileOptions
     if (options.target == "cuda" && options.fuse && !options.reference)
       passes.addPass(cuda::createJoinEpilogues());
     passes.addPass(createFormGroups({options.fuse}));
+    if (options.precision == Precision::bf16)
+      passes.addPass(createSetPrecision());
     break;
   case Level::loops:
     addLoopsPasses(passes, options);

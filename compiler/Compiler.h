@@ -41,11 +41,22 @@ struct CompileTimes {
   double link = 0;      ///< model.so on disk, or code in memory
 };
 
+/// What rows are kept as between kernels. Everything is computed in f32, and parameters, gradients
+/// and the optimizer's state are f32 either way.
+enum class Precision {
+  f32,
+  bf16 ///< rounded to 8 significant bits where a kernel writes them; matrix products take bf16
+};
+
+/// "f32" or "bf16"; "" is what `target` takes by default. Failure for other names.
+FailureOr<Precision> findPrecision(llvm::StringRef name, llvm::StringRef target);
+
 struct CompileOptions {
   /// "native": this machine's CPU; or x86-64, x86-64-v2, x86-64-v3, x86-64-v4 for files that
   /// travel.
   std::string cpu = "native";
   std::string target = "cpu"; ///< what groups become: cpu or cuda
+  Precision precision = Precision::f32;
   bool fuse = true;          ///< join row-wise operations in one kernel
   bool reference = false;    ///< plain loops of every primitive's own lowering, no CPU target
   bool rematerialize = true; ///< compute row-wise values again instead of keeping them

@@ -121,6 +121,24 @@ def FormGroups : Pass<"lnx-form-groups", "::mlir::ModuleOp"> {
   let options = [Option<"fuse", "fuse", "bool", "true", "join row-wise operations">];
 }
 
+def SetPrecision : Pass<"lnx-set-precision", "::mlir::ModuleOp"> {
+  let summary = "keep rows in bf16 between groups";
+  let description = [{
+    Input and output: level fused. Row tensors that groups hand to each other become bf16: they are
+    widened where a group reads them and rounded to nearest even where one gives them, so all arithmetic
+    stays f32. Numbers of a row and of a head (their last dimension is 1, or the primitive says that it
+    needs full precision), fixed tensors, parameters and gradients stay f32. A matrix that meets bf16
+    rows in a product is rounded in front of it.
+
+        %y = lnx.group gemm(%a = %x : tensor<?x8xf32>, ...)    %s = lnx.group rows(%w) { lnx.cast ... }
+          %p = lnx.matmul %a, %b                            => %y = lnx.group gemm(%a = %x : tensor<?x8xbf16>, ...)
+          lnx.yield %p : tensor<?x8xf32>                         %a32 = lnx.cast %a, %b32 = lnx.cast %b
+                                                                 %p = lnx.matmul %a32, %b32
+                                                                 %r = lnx.cast %p : tensor<?x8xf32> to tensor<?x8xbf16>
+                                                                 lnx.yield %r
+  }];
+}
+
 def LowerGroups : Pass<"lnx-lower-groups", "::mlir::ModuleOp"> {
   let summary = "give every value a buffer and turn groups into loops";
   let description = [{

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
@@ -102,7 +103,7 @@ void EntryLowering::appendResult(Value from, int64_t offset, RankedTensorType ty
 static void buildTransfer(OpBuilder &builder, ValueRange buffers, Value lo, Value hi, bool adds) {
   Location loc = lo.getLoc();
   Value from = buffers[0], to = buffers[1];
-  auto vectorType = VectorType::get({16}, builder.getF32Type());
+  auto vectorType = VectorType::get({16}, getElementTypeOrSelf(from.getType()));
   Value step = arith::ConstantIndexOp::create(builder, loc, 16);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value count = arith::SubIOp::create(builder, loc, hi, lo);
@@ -142,11 +143,13 @@ void EntryLowering::transferFlat(Value from, Value to, Value count, Transfer kin
   GroupBuffers group(builder, loc, program.kernels);
   if (program.target && succeeded(program.target->transfer(group, from, to, count, adds)))
     return;
-  func::FuncOp kernel = group.kernel(name, name, {from.getType(), to.getType()},
+  std::string key = llvm::formatv("{0} {1}", name, from.getType());
+  func::FuncOp kernel = group.kernel(key, name, {from.getType(), to.getType()},
                                      [&](OpBuilder &b, ValueRange buffers, Value lo, Value hi) {
                                        buildTransfer(b, buffers, lo, hi, adds);
                                      });
-  // 64 KiB a task: a task of this size costs more than handing it out, and two fit in an L2 cache.
+  // 64 KiB of f32 a task: a task of this size costs more than handing it out, and two fit in an L2
+  // cache.
   group.parallel(kernel, {from, to}, count, index(16384));
 }
 
@@ -162,7 +165,7 @@ void EntryLowering::transfer(Value from, Value to, Transfer kind) {
   Value count = index(fixed);
   if (!type.hasStaticShape())
     count = arith::MulIOp::create(builder, loc, rows, count);
-  auto flatType = MemRefType::get({ShapedType::kDynamic}, builder.getF32Type());
+  auto flatType = MemRefType::get({ShapedType::kDynamic}, type.getElementType());
   auto flatten = [&](Value buffer) -> Value {
     OpFoldResult offset = builder.getIndexAttr(0), stride = builder.getIndexAttr(1), size = count;
     return memref::ReinterpretCastOp::create(builder, loc, flatType, buffer, offset, ArrayRef(size),

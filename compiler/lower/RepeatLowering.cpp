@@ -67,10 +67,11 @@ Carry EntryLowering::startCarry(RepeatOp repeat, OpOperand &use) {
   return carry;
 }
 
+// Of all of it, or for each padded row, whose size counts as a multiple of 4 bytes.
 static int64_t bytesOf(RankedTensorType type) {
   int64_t bytes = type.getElementTypeBitWidth() / 8;
-  for (int64_t size : type.getShape())
-    bytes *= ShapedType::isDynamic(size) ? 1 : size;
+  for (int64_t size : llvm::reverse(type.getShape()))
+    bytes = ShapedType::isDynamic(size) ? llvm::alignTo(bytes, 4) : bytes * size;
   return bytes;
 }
 

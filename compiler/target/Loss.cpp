@@ -24,7 +24,8 @@ LogicalResult lnx::lowerCrossEntropy(CrossEntropyOp op, GroupBuffers &buffers,
   if (buffers.accumulate[0])
     return failure();
   Value losses = allocateLosses(buffers);
-  SoftmaxRows rows{inputBuffer(buffers, op.getLogits()),
+  SoftmaxRows rows{op.getLogits().getType().getShape().back(),
+                   inputBuffer(buffers, op.getLogits()),
                    nullptr,
                    inputBuffer(buffers, op.getTargets()),
                    losses,
@@ -37,7 +38,8 @@ LogicalResult lnx::lowerCrossEntropy(CrossEntropyOp op, GroupBuffers &buffers,
 
 LogicalResult lnx::lowerCrossEntropyGrad(CrossEntropyGradOp op, GroupBuffers &buffers,
                                          const LossKernels &kernels) {
-  SoftmaxRows rows{inputBuffer(buffers, op.getLogits()),
+  SoftmaxRows rows{op.getLogits().getType().getShape().back(),
+                   inputBuffer(buffers, op.getLogits()),
                    buffers.results[0],
                    inputBuffer(buffers, op.getTargets()),
                    allocateLosses(buffers),
@@ -56,35 +58,35 @@ struct Head {
   Value x, weight;
   bool transposed; ///< weight is [vocabulary x width]
   int64_t width, vocabulary;
-  Value chunk; ///< logits of one chunk
+  Value chunk; ///< logits of one chunk, as distant as a product likes them
 
   Value index(int64_t value) { return buffers.index(value); }
-  /// Address of row `row` of a buffer with `floats` floats in each row.
-  Value rowAddress(Value buffer, Value row, int64_t floats) {
+  Matrix rowsOf(Value buffer, Value first) {
+    Matrix all = matrixOf(buffers, buffer);
     OpBuilder &b = buffers.builder;
-    Value offset = arith::MulIOp::create(b, buffers.loc, row, index(floats * 4));
-    return arith::AddIOp::create(b, buffers.loc, buffers.address(buffer), offset);
+    int64_t bytes = width * all.type.getIntOrFloatBitWidth() / 8;
+    Value offset = arith::MulIOp::create(b, buffers.loc, first, index(bytes));
+    all.address = arith::AddIOp::create(b, buffers.loc, all.address, offset);
+    return all;
   }
+  Matrix logits() { return matrixOf(buffers, chunk); }
   void product(Value first, Value count) {
-    buffers.call("lnx_gemm", {index(0), index(transposed), count, index(vocabulary), index(width),
-                              rowAddress(x, first, width), index(width), buffers.address(weight),
-                              index(transposed ? width : vocabulary), index(0),
-                              buffers.address(chunk), index(vocabulary)});
+    callGemm(buffers, {count, index(vocabulary), index(width), rowsOf(x, first), false,
+                       matrixOf(buffers, weight), transposed, logits(), index(0)});
   }
   /// dx = d_logits op(weight)^T
   void productForX(Value first, Value count, Value dx, bool accumulate) {
-    buffers.call("lnx_gemm", {index(0), index(!transposed), count, index(width), index(vocabulary),
-                              buffers.address(chunk), index(vocabulary), buffers.address(weight),
-                              index(transposed ? width : vocabulary), index(accumulate),
-                              rowAddress(dx, first, width), index(width)});
+    callGemm(buffers,
+             {count, index(width), index(vocabulary), logits(), false, matrixOf(buffers, weight),
+              !transposed, rowsOf(dx, first), index(accumulate)});
   }
   /// dW (+)= x^T d_logits, or its transpose.
   void productForWeight(Value first, Value count, Value dw, Value accumulate) {
-    Value rows = rowAddress(x, first, width), logits = buffers.address(chunk);
-    Value a = transposed ? logits : rows, b = transposed ? rows : logits;
+    Matrix rows = rowsOf(x, first);
+    Matrix a = transposed ? logits() : rows, b = transposed ? rows : logits();
     int64_t m = transposed ? vocabulary : width, n = transposed ? width : vocabulary;
-    buffers.call("lnx_gemm", {index(1), index(0), index(m), index(n), count, a, index(m), b,
-                              index(n), accumulate, buffers.address(dw), index(n)});
+    callGemm(buffers,
+             {index(m), index(n), count, a, true, b, false, matrixOf(buffers, dw), accumulate});
   }
 };
 
@@ -103,26 +105,36 @@ static void forChunks(GroupBuffers &buffers, int64_t rows,
   body(first, arith::MinUIOp::create(b, buffers.loc, left, buffers.index(rows)));
 }
 
+/// Whether the products with the head exist; `result` has the type of one.
+template <typename Op> static bool takesHead(Op op, GroupBuffers &buffers, Value result) {
+  return hasGemm(getElementTypeOrSelf(inputBuffer(buffers, op.getX()).getType()),
+                 getElementTypeOrSelf(inputBuffer(buffers, op.getWeight()).getType()),
+                 getElementTypeOrSelf(result.getType()));
+}
+
 template <typename Op> static Head makeHead(Op op, GroupBuffers &buffers) {
   Value x = inputBuffer(buffers, op.getX()), weight = inputBuffer(buffers, op.getWeight());
   bool transposed = op.getTransposeWeight();
   ArrayRef<int64_t> shape = cast<MemRefType>(weight.getType()).getShape();
   int64_t width = shape[transposed ? 1 : 0], vocabulary = shape[transposed ? 0 : 1];
+  // Rows that start at multiples of 16 bytes are what fast products want (cuda-target 6.4).
+  auto distance = static_cast<int64_t>(llvm::alignTo(vocabulary, 8));
   Value chunk = buffers.allocate(
-      MemRefType::get({chunkRows(vocabulary), vocabulary}, buffers.builder.getF32Type()));
+      MemRefType::get({chunkRows(vocabulary), distance}, getElementTypeOrSelf(x.getType())));
   return {buffers, x, weight, transposed, width, vocabulary, chunk};
 }
 
 LogicalResult lnx::lowerLinearCrossEntropy(LinearCrossEntropyOp op, GroupBuffers &buffers,
                                            const LossKernels &kernels) {
-  if (buffers.accumulate[0])
+  if (buffers.accumulate[0] || !takesHead(op, buffers, buffers.results[0]))
     return failure();
   Head head = makeHead(op, buffers);
   Value losses = allocateLosses(buffers);
   Value targets = inputBuffer(buffers, op.getTargets());
   forChunks(buffers, chunkRows(head.vocabulary), [&](Value first, Value count) {
     head.product(first, count);
-    kernels.softmax(buffers, {head.chunk, nullptr, targets, losses, first, nullptr}, count);
+    kernels.softmax(buffers,
+                    {head.vocabulary, head.chunk, nullptr, targets, losses, first, nullptr}, count);
   });
   kernels.mean(buffers, losses, buffers.results[0]);
   return success();
@@ -130,7 +142,7 @@ LogicalResult lnx::lowerLinearCrossEntropy(LinearCrossEntropyOp op, GroupBuffers
 
 LogicalResult lnx::lowerLinearCrossEntropyGrad(LinearCrossEntropyGradOp op, GroupBuffers &buffers,
                                                const LossKernels &kernels) {
-  if (buffers.accumulate[0])
+  if (buffers.accumulate[0] || !takesHead(op, buffers, buffers.results[1]))
     return failure();
   Head head = makeHead(op, buffers);
   Value losses = allocateLosses(buffers);
@@ -139,7 +151,8 @@ LogicalResult lnx::lowerLinearCrossEntropyGrad(LinearCrossEntropyGradOp op, Grou
   forChunks(buffers, chunkRows(head.vocabulary), [&](Value first, Value count) {
     OpBuilder &b = buffers.builder;
     head.product(first, count);
-    kernels.softmax(buffers, {head.chunk, head.chunk, targets, losses, first, scale}, count);
+    kernels.softmax(
+        buffers, {head.vocabulary, head.chunk, head.chunk, targets, losses, first, scale}, count);
     head.productForX(first, count, buffers.results[1], buffers.accumulate[1]);
     // The first chunk overwrites unless the gradient accumulates.
     Value isFirst =

@@ -10,15 +10,14 @@ namespace mlir::lnx {
 
 /// Arguments of the softmax kernel and what it writes.
 struct SoftmaxRows {
-  Value logits;   ///< [rows of this chunk x vocabulary]
+  int64_t vocabulary;
+  Value logits; ///< [rows of this chunk x vocabulary or more]; f32, or bf16 on targets that take it
   Value gradient; ///< the same shape or the same buffer; null when only the loss is wanted
   Value targets;  ///< of all rows
   Value losses;   ///< of all rows
   Value first;    ///< row of the batch that is row 0 of `logits`
   Value scale;    ///< memref<f32>: gradient of the mean loss; null without gradient
   bool accumulate = false;
-
-  int64_t vocabulary() const { return cast<MemRefType>(logits.getType()).getShape().back(); }
 };
 
 /// What a target has to compute itself.

@@ -19,7 +19,7 @@ bool RowPlan::setShapes(GroupOp group, int64_t rows, int64_t rank) {
   shapes.clear();
   auto set = [&](Value value) {
     auto type = cast<RankedTensorType>(value.getType());
-    if (!type.getElementType().isF32())
+    if (!isa<Float32Type, BFloat16Type>(type.getElementType()))
       return false;
     RowShape shape;
     ArrayRef<int64_t> dims = type.getShape();

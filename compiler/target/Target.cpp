@@ -155,11 +155,14 @@ static void writeResult(GroupBuffers &group, unsigned index, Value source) {
 // yielded there, so attention whose sums of exponents nobody reads is still known for what it is.
 static LogicalResult lowerPiece(Target *target, GroupOp whole, Operation &op,
                                 const LoopBuilder &loops, const GroupBuffers &buffers) {
-  if (!target || singleOp(whole)) // it has been offered already
+  bool isAlone = llvm::hasSingleElement(whole.getBody().front().without_terminator());
+  if (!target || (isAlone && singleOp(whole))) // it has been offered already
     return failure();
   OpBuilder detached(op.getContext());
-  OwningOpRef<GroupOp> piece = GroupOp::create(detached, op.getLoc(), op.getResultTypes(),
-                                               whole.getKindAttr(), /*inputs=*/ValueRange());
+  bool isRowwise = cast<PrimitiveOpInterface>(op).getOpClass() == OpClass::Rowwise;
+  auto kind = GroupKindAttr::get(op.getContext(), isRowwise ? GroupKind::rows : whole.getKind());
+  OwningOpRef<GroupOp> piece = GroupOp::create(detached, op.getLoc(), op.getResultTypes(), kind,
+                                               /*inputs=*/ValueRange());
   Block &body = piece->getBody().emplaceBlock();
   IRMapping mapping;
   for (Value operand : op.getOperands())

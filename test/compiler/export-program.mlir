@@ -35,6 +35,6 @@ module attributes {lnx.name = "tiny", lnx.context = 64 : i64, lnx.depth = 3 : i6
 // CHECK-DAG: llvm.mlir.addressof @lnx_entry_eval
 // CHECK-DAG: llvm.mlir.constant(80 : i64)
 // CHECK-DAG: llvm.mlir.constant(640 : i64)
-// CHECK: llvm.mlir.global internal constant @lnx_note("\04\00\00\00\0E\00\00\00\01\00\00\00lnx\00\03\00\00\00x86-64-v3\00
+// CHECK: llvm.mlir.global internal constant @lnx_note("\04\00\00\00\0E\00\00\00\01\00\00\00lnx\00\04\00\00\00x86-64-v3\00
 // CHECK-SAME: section = ".note.lnx"
 // CHECK: llvm.mlir.global appending @llvm.used

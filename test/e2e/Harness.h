@@ -51,8 +51,9 @@ private:
 /// Trains by the oracle: gradients by evaluateFunction on @grad, updates written here in double.
 class Oracle {
 public:
-  /// Parameters are copied from `session`.
-  Oracle(Model &model, Session &session);
+  /// Parameters are copied from `session`. With rows in bf16 it runs the program that has them, at
+  /// level fused, and rounds where that rounds.
+  Oracle(Model &model, Session &session, mlir::lnx::Precision precision = {});
   double gradient(const Ids &ids, double scale);
   /// What grad returns behind the loss: sums of |x|, x and x^2 for each layer.
   std::vector<std::vector<double>> observations(const Ids &ids);

@@ -11,7 +11,12 @@ using namespace lnx;
 using namespace lnx::e2e;
 
 namespace {
-class DeviceCode : public testing::TestWithParam<const char *> {};
+using mlir::lnx::Precision;
+
+class DeviceCode : public testing::TestWithParam<const char *> {
+protected:
+  void load(Precision precision);
+};
 } // namespace
 
 // The modules of these tests, and of all that run kernels in the emulator, were assembled by ptxas
@@ -22,14 +27,17 @@ TEST(Ptxas, AcceptsWhatTheseTestsRun) {
     GTEST_SKIP() << "no ptxas in PATH or /usr/local/cuda/bin: nothing was assembled";
 }
 
-TEST_P(DeviceCode, LoadsAtTheShapesOfGpt2) {
+void DeviceCode::load(Precision precision) {
   Model model(gpt2(GetParam(), "width = 768, heads = 12, depth = 12"));
   mlir::OwningOpRef<mlir::ModuleOp> module = model.at(mlir::lnx::Level::spec);
-  auto compiled = mlir::lnx::compileToMemory(*module, {.target = "cuda"});
+  auto compiled = mlir::lnx::compileToMemory(*module, {.target = "cuda", .precision = precision});
   ASSERT_TRUE(mlir::succeeded(compiled));
   Result<std::unique_ptr<Device>> device = createCudaDevice(*compiled->program);
   ASSERT_TRUE(device) << device.error().message;
 }
+
+TEST_P(DeviceCode, LoadsAtTheShapesOfGpt2) { load(Precision::f32); }
+TEST_P(DeviceCode, LoadsWithRowsInBf16) { load(Precision::bf16); }
 
 INSTANTIATE_TEST_SUITE_P(Prelude, DeviceCode,
                          testing::Values("pre_ln", "post_ln", "peri_ln", "no_ln", "sandwich",

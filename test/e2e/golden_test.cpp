@@ -13,19 +13,21 @@ namespace {
 const char *const small = "width = 32, heads = 4, depth = 2, vocab = 61, context = 16";
 
 // Ten AdamW steps. f32 rounding of each step feeds the next, so the tolerance is that of the issue,
-// 1e-4 of a loss near 4; measured differences are below 1e-5.
+// 1e-4 of a loss near 4; measured differences are below 1e-5. Rows in bf16 are rounded by the
+// oracle alike, but for numbers so nearly tied that f32 decides them the other way.
 void compareTraining(const std::string &block, const mlir::lnx::CompileOptions &options,
                      Optimizer optimizer) {
   Model model(gpt2(block, small));
   Session session =
       makeSession(model.compile(options), {.batch = 3, .time = 16, .threads = 2, .seed = 7});
-  Oracle oracle(model, session);
+  Oracle oracle(model, session, options.precision);
+  double tolerance = options.precision == mlir::lnx::Precision::f32 ? 1e-4 : 1e-3;
   UpdateOptions update{.optimizer = optimizer, .rate = optimizer == Optimizer::sgd ? 1e-1f : 1e-2f};
   for (int step = 0; step < 10; ++step) {
     Ids ids = makeIds(3, 16, 61, 100 + step);
     Result<double> loss = session.gradient(ids.view());
     ASSERT_TRUE(loss) << loss.error().message;
-    EXPECT_NEAR(*loss, oracle.gradient(ids, 1), 1e-4) << block << " step " << step;
+    EXPECT_NEAR(*loss, oracle.gradient(ids, 1), tolerance) << block << " step " << step;
     Result<UpdateReport> report = session.update(update);
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_TRUE(report->finite);
@@ -52,6 +54,11 @@ TEST(Golden, SgdWithMomentum) { compareTraining("peri_ln", {}, Optimizer::sgd); 
 TEST(Golden, Unfused) { compareTraining("peri_ln", {.fuse = false}, Optimizer::adamw); }
 TEST(Golden, NotRematerialized) {
   compareTraining("peri_ln", {.rematerialize = false}, Optimizer::adamw);
+}
+TEST(Golden, Rounded) {
+  compareTraining("peri_ln", {.precision = mlir::lnx::Precision::bf16}, Optimizer::sgd);
+  compareTraining("pre_ln", {.precision = mlir::lnx::Precision::bf16, .reference = true},
+                  Optimizer::sgd);
 }
 TEST(Golden, Reference) { compareTraining("peri_ln", {.reference = true}, Optimizer::adamw); }
 

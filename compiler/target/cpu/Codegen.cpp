@@ -10,6 +10,7 @@
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -60,8 +61,8 @@ void lnx::registerCodegen(DialectRegistry &registry) {
 
 namespace {
 
-/// exp, log, tanh and friends as polynomials, on vectors and scalars alike: nothing is left that
-/// would call a math library.
+/// exp, log, tanh and friends as polynomials, and bf16 as integers, on vectors and scalars alike:
+/// nothing is left that would call a library.
 struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
 
@@ -73,9 +74,11 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<ModuleOp>> {
     RewritePatternSet patterns(&getContext());
     math::populateExpansionPatterns(patterns, {"powf", "fpowi", "sinh", "cosh"});
     populateMathPolynomialApproximationPatterns(patterns);
+    arith::populateExpandBFloat16Patterns(patterns);
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa_and_nonnull<math::MathDialect>(op->getDialect()))
+      if (isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
+          isa<arith::ExtFOp, arith::TruncFOp>(op))
         ops.push_back(op);
     });
     (void)applyOpPatternsGreedily(ops, std::move(patterns));

@@ -14,7 +14,7 @@ class CpuTarget : public Target {
 public:
   LogicalResult lowerGroup(GroupOp group, GroupBuffers &buffers) override {
     Operation *op = singleOp(group);
-    if (!op)
+    if (!op || !isFullPrecision(buffers)) // bf16 is read and written by row kernels alone
       return lowerRows(group, buffers);
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](MatmulOp op) { return lowerGemm(op, buffers); })

@@ -18,7 +18,7 @@ namespace {
 class SoftmaxRow {
 public:
   SoftmaxRow(OpBuilder &b, Location loc, const SoftmaxRows &k, Value row)
-      : b(b), loc(loc), k(k), row(row), vocabulary(k.vocabulary()) {}
+      : b(b), loc(loc), k(k), row(row), vocabulary(k.vocabulary) {}
 
   /// Its loss, and gradient = (softmax - onehot) * scale / rows.
   void emit(Value rows);
@@ -94,7 +94,7 @@ void SoftmaxRow::emitGradient(Value rows, Value sum, Value target) {
 
 /// Runs the softmax kernel over `count` rows.
 void lnx::runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
-  int64_t vocabulary = k.vocabulary();
+  int64_t vocabulary = k.vocabulary;
   bool inPlace = k.gradient == k.logits;
   SmallVector<Value> arguments = {k.logits, k.targets, k.losses, k.first, buffers.rows};
   if (k.gradient)
@@ -102,13 +102,13 @@ void lnx::runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
   if (k.gradient && !inPlace)
     arguments.push_back(k.gradient);
   std::string key =
-      llvm::formatv("softmax {0} {1} {2} {3} {4}", k.logits.getType(), inPlace, bool(k.gradient),
-                    k.accumulate, k.gradient ? k.gradient.getType() : Type());
+      llvm::formatv("softmax {0} {1} {2} {3} {4} {5}", k.vocabulary, k.logits.getType(), inPlace,
+                    bool(k.gradient), k.accumulate, k.gradient ? k.gradient.getType() : Type());
   auto kernel = buffers.kernel(
       key, "softmax", ValueRange(arguments).getTypes(),
       [&](OpBuilder &b, ValueRange values, Value lo, Value hi) {
-        SoftmaxRows inside{values[0], nullptr, values[1],   values[2],
-                           values[3], nullptr, k.accumulate};
+        SoftmaxRows inside{k.vocabulary, values[0], nullptr, values[1],
+                           values[2],    values[3], nullptr, k.accumulate};
         if (k.gradient) {
           inside.scale = values[5];
           inside.gradient = inPlace ? values[0] : values[6];

@@ -31,10 +31,11 @@ Value NestEmitter::load(const RowBuffer &buffer, DimSet dims) {
   SmallVector<Value> indices = address(buffer, dims);
   if (depths == 0 || depthOf(dims) < depths)
     return memref::LoadOp::create(b, loc, buffer.memref, indices);
+  auto type = VectorType::get({width}, getElementTypeOrSelf(buffer.memref.getType()));
   if (mask)
-    return vector::MaskedLoadOp::create(b, loc, vectorType(width), buffer.memref, indices, mask,
-                                        splat(width, 0));
-  return vector::LoadOp::create(b, loc, vectorType(width), buffer.memref, indices);
+    return vector::MaskedLoadOp::create(b, loc, type, buffer.memref, indices, mask,
+                                        arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
+  return vector::LoadOp::create(b, loc, type, buffer.memref, indices);
 }
 
 void NestEmitter::store(const RowBuffer &buffer, DimSet dims, Value value) {
@@ -52,8 +53,8 @@ RowBuffer NestEmitter::stackBuffer(Value value, int64_t size) {
   if (!buffer) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(scope.entry);
-    buffer = memref::AllocaOp::create(b, loc, MemRefType::get({size}, b.getF32Type()),
-                                      b.getI64IntegerAttr(64));
+    auto type = MemRefType::get({size}, getElementTypeOrSelf(value.getType()));
+    buffer = memref::AllocaOp::create(b, loc, type, b.getI64IntegerAttr(64));
   }
   return {buffer, false};
 }
@@ -79,7 +80,7 @@ Value NestEmitter::loadLeaf(Value value, DimSet dims) {
 Value NestEmitter::asVector(Value value) {
   if (isa<VectorType>(value.getType()))
     return value;
-  return vector::BroadcastOp::create(b, loc, vectorType(width), value);
+  return vector::BroadcastOp::create(b, loc, VectorType::get({width}, value.getType()), value);
 }
 
 Value NestEmitter::get(Value value, DimSet dims) {

@@ -124,7 +124,7 @@ Features Warp::load(Value buffer, Value row, Value head) {
     Value at = element(piece), valid = exists(piece);
     if (valid) // no branch around the load
       at = arith::SelectOp::create(b, loc, valid, at, index(0));
-    Value value = memref::LoadOp::create(b, loc, buffer, ValueRange{row, plus(start, at)});
+    Value value = loadNumbers(b, loc, buffer, ValueRange{row, plus(start, at)});
     if (valid)
       value = arith::SelectOp::create(b, loc, valid, value, number(0));
     features.push_back(value);
@@ -139,7 +139,7 @@ void Warp::store(Value buffer, Value row, Value head, ArrayRef<Value> x, Value i
     if (Value valid = exists(piece))
       mine = arith::AndIOp::create(b, loc, mine, valid);
     scf::IfOp::create(b, loc, mine, [&](OpBuilder &b, Location loc) {
-      memref::StoreOp::create(b, loc, value, buffer, ValueRange{row, column});
+      storeNumbers(b, loc, value, buffer, ValueRange{row, column});
       scf::YieldOp::create(b, loc);
     });
   }

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::lnx;
@@ -35,9 +36,11 @@ static Value loadId(OpBuilder &b, Location loc, Value ids, Value row) {
 
 /// to[at] (+)= value
 static void write(OpBuilder &b, Location loc, Value value, Value to, ValueRange at, bool adds) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  int64_t lanes = vector ? vector.getNumElements() : 1;
   if (adds)
-    value = arith::AddFOp::create(b, loc, memref::LoadOp::create(b, loc, to, at), value);
-  memref::StoreOp::create(b, loc, value, to, at);
+    value = arith::AddFOp::create(b, loc, loadNumbers(b, loc, to, at, lanes), value);
+  storeNumbers(b, loc, value, to, at);
 }
 
 LogicalResult cuda::lowerPositions(PositionsOp, GroupBuffers &buffers) {
@@ -67,8 +70,10 @@ LogicalResult cuda::lowerGather(GatherOp gather, GroupBuffers &buffers) {
         Team team(b, loc, kernelOf(b), {threads, 1, 1});
         Value table = asRows(b, loc, values[0]), result = asRows(b, loc, values[2]);
         Value id = loadId(b, loc, values[1], row);
-        team.forEach(indexOf(b, loc, rowWidth(values[2])), [&](OpBuilder &b, Value column) {
-          Value value = memref::LoadOp::create(b, loc, table, ValueRange{id, column});
+        int64_t width = rowWidth(values[2]), lanes = lanesFor({table, result}, width);
+        team.forEach(indexOf(b, loc, width / lanes), [&](OpBuilder &b, Value piece) {
+          Value column = arith::MulIOp::create(b, loc, piece, indexOf(b, loc, lanes));
+          Value value = loadNumbers(b, loc, table, ValueRange{id, column}, lanes);
           write(b, loc, value, result, {row, column}, buffers.accumulate[0]);
         });
       });
@@ -87,7 +92,7 @@ LogicalResult cuda::lowerLastRow(LastRowOp last, GroupBuffers &buffers) {
         Value row = arith::SubIOp::create(b, loc, values[2], indexOf(b, loc, 1));
         Value from = asRows(b, loc, values[0]), to = asRows(b, loc, values[1]);
         team.forEach(indexOf(b, loc, rowWidth(values[1])), [&](OpBuilder &b, Value column) {
-          Value value = memref::LoadOp::create(b, loc, from, ValueRange{row, column});
+          Value value = loadNumbers(b, loc, from, ValueRange{row, column});
           write(b, loc, value, to, {indexOf(b, loc, 0), column}, buffers.accumulate[0]);
         });
       });
@@ -129,8 +134,7 @@ LogicalResult cuda::lowerScatterRows(ScatterRowsOp scatter, GroupBuffers &buffer
                                Value isMine = arith::CmpIOp::create(
                                    b, loc, arith::CmpIPredicate::eq, owner, share);
                                scf::IfOp::create(b, loc, isMine, [&](OpBuilder &b, Location loc) {
-                                 Value value =
-                                     memref::LoadOp::create(b, loc, x, ValueRange{row, column});
+                                 Value value = loadNumbers(b, loc, x, ValueRange{row, column});
                                  write(b, loc, value, result, {id, column}, /*adds=*/true);
                                  scf::YieldOp::create(b, loc);
                                });
@@ -146,12 +150,12 @@ LogicalResult cuda::lowerScatterRows(ScatterRowsOp scatter, GroupBuffers &buffer
 void cuda::transfer(GroupBuffers &buffers, Value from, Value to, Value count, bool adds) {
   Location loc = buffers.loc;
   SmallVector<Value> arguments = {from, to};
-  auto kernel = buffers.kernel(adds ? "cuda add" : "cuda copy", adds ? "add" : "copy",
-                               ValueRange(arguments).getTypes(),
+  std::string key = llvm::formatv("cuda {0} {1}", adds, from.getType());
+  auto kernel = buffers.kernel(key, adds ? "add" : "copy", ValueRange(arguments).getTypes(),
                                [&](OpBuilder &b, ValueRange values, Value lo, Value hi) {
                                  Team team(b, loc, kernelOf(b), {threads, 1, 1});
                                  team.forItem(lo, hi, [&](OpBuilder &b, Value at) {
-                                   Value value = memref::LoadOp::create(b, loc, values[0], at);
+                                   Value value = loadNumbers(b, loc, values[0], at);
                                    write(b, loc, value, values[1], at, adds);
                                  });
                                });

@@ -22,82 +22,141 @@ namespace {
 class SoftmaxRow {
 public:
   SoftmaxRow(OpBuilder &b, Location loc, Team &team, const SoftmaxRows &k, Value row)
-      : b(b), loc(loc), team(team), k(k), row(row) {}
+      : b(b), loc(loc), team(team), k(k), row(row), lanes(lanesOf(k)), wide(k.vocabulary / lanes) {}
 
   void emit(Value rows);
 
 private:
-  Value logit(OpBuilder &b, Value column) {
-    return memref::LoadOp::create(b, loc, k.logits, ValueRange{row, column});
+  static int64_t lanesOf(const SoftmaxRows &k) {
+    SmallVector<Value> read = {k.logits};
+    if (k.gradient)
+      read.push_back(k.gradient);
+    return lanesFor(read, cast<MemRefType>(k.logits.getType()).getShape().back());
   }
-  Value exponent(OpBuilder &b, Value column) {
-    return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logit(b, column), largest));
+  void findSum();
+  /// Runs code for `count` columns from `column`, until all are done.
+  void forEach(function_ref<void(OpBuilder &b, Value column, int64_t count)> columns);
+  Value logits(OpBuilder &b, Value column, int64_t count) {
+    return loadNumbers(b, loc, k.logits, ValueRange{row, column}, count);
   }
-  Value sumExponents(Value size);
-  void emitGradient(Value rows, Value sum, Value target);
+  Value spread(OpBuilder &b, Value number, int64_t count) {
+    if (count == 1)
+      return number;
+    return vector::BroadcastOp::create(b, loc, VectorType::get({count}, number.getType()), number);
+  }
+  Value exponent(OpBuilder &b, Value column, int64_t count) {
+    Value below =
+        arith::SubFOp::create(b, loc, logits(b, column, count), spread(b, largest, count));
+    return math::ExpOp::create(b, loc, below);
+  }
+  Value isTarget(OpBuilder &b, Value target, Value column, int64_t count);
+  void emitGradient(Value rows, Value target);
+  Value columnOf(OpBuilder &b, Value piece) {
+    return arith::MulIOp::create(b, loc, piece, indexOf(b, loc, lanes));
+  }
+  int64_t rest() const { return k.vocabulary % lanes; }
+  Value columnBehind(OpBuilder &b, Value number) {
+    return arith::AddIOp::create(b, loc, number, indexOf(b, loc, wide * lanes));
+  }
 
   OpBuilder &b;
   Location loc;
   Team &team;
   const SoftmaxRows &k;
   Value row, largest;
+  Value sum;     ///< of the exponents below the largest logit
+  int64_t lanes; ///< neighbouring columns that a thread takes at once
+  int64_t wide;  ///< pieces of so many; what is left is taken one by one
 };
 
 } // namespace
 
-/// Sets `largest` and sums exp(logit - largest), going over the logits once: a thread keeps its
-/// largest one so far and rescales its sum when a larger one comes (Milakov and Gimelshein 2018).
-/// The first rescales an empty sum by exp(lowest - logit) = 0.
-Value SoftmaxRow::sumExponents(Value size) {
-  auto maximum = vector::CombiningKind::MAXNUMF;
-  auto distance = [&](OpBuilder &b, Value from, Value to) {
-    return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, from, to));
+/// Largest logit and sum of exponents below it in one pass: a thread keeps its largest one so far
+/// and shrinks its sum when a larger one comes (Milakov and Gimelshein 2018). The first shrinks an
+/// empty sum by exp(lowest - logit) = 0.
+void SoftmaxRow::findSum() {
+  constexpr auto add = vector::CombiningKind::ADD, max = vector::CombiningKind::MAXNUMF;
+  Value lowestLogit = floatOf(b, loc, lowest), zero = floatOf(b, loc, 0);
+  auto exp = [&](OpBuilder &b, Value x, Value below) -> Value {
+    return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, x, below));
   };
-  auto loop = scf::ForOp::create(
-      b, loc, team.thread, size, indexOf(b, loc, team.shape.threads),
-      ValueRange{floatOf(b, loc, lowest), floatOf(b, loc, 0)},
-      [&](OpBuilder &b, Location loc, Value column, ValueRange so) {
-        Value value = logit(b, column), most = combine(b, loc, maximum, so[0], value);
-        Value before = arith::MulFOp::create(b, loc, so[1], distance(b, so[0], most));
-        Value sum = arith::AddFOp::create(b, loc, before, distance(b, value, most));
-        scf::YieldOp::create(b, loc, ValueRange{most, sum});
-      });
-  Value own = loop.getResult(0);
-  largest = team.reduce(maximum, own);
-  Value part = arith::MulFOp::create(b, loc, loop.getResult(1), distance(b, own, largest));
-  return team.reduce(vector::CombiningKind::ADD, part);
+  // Largest and sum, with x among them.
+  auto join = [&](OpBuilder &b, Value most, Value sum, Value x) -> SmallVector<Value> {
+    auto vector = dyn_cast<VectorType>(x.getType());
+    int64_t width = vector ? vector.getNumElements() : 1;
+    Value next = combine(b, loc, max, most, combineLanes(b, loc, max, x));
+    Value shrink = spread(b, exp(b, most, next), width);
+    Value old = arith::MulFOp::create(b, loc, sum, shrink);
+    return {next, combine(b, loc, add, old, exp(b, x, spread(b, next, width)))};
+  };
+  auto ends = team.gather(indexOf(b, loc, wide), ValueRange{lowestLogit, spread(b, zero, lanes)},
+                          [&](OpBuilder &b, Value i, ValueRange so) {
+                            return join(b, so[0], so[1], logits(b, columnOf(b, i), lanes));
+                          });
+  Value most = ends[0], total = combineLanes(b, loc, add, ends[1]);
+  if (rest() > 0) {
+    // Threads behind the end read the first one: no branch around a load.
+    Value left = indexOf(b, loc, rest());
+    Value isMine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, team.thread, left);
+    Value number = arith::SelectOp::create(b, loc, isMine, team.thread, indexOf(b, loc, 0));
+    SmallVector<Value> joined = join(b, most, total, logits(b, columnBehind(b, number), 1));
+    most = arith::SelectOp::create(b, loc, isMine, joined[0], most);
+    total = arith::SelectOp::create(b, loc, isMine, joined[1], total);
+  }
+  largest = team.reduce(max, most);
+  sum = team.reduce(add, arith::MulFOp::create(b, loc, total, exp(b, most, largest)));
+}
+
+void SoftmaxRow::forEach(function_ref<void(OpBuilder &b, Value column, int64_t count)> columns) {
+  team.forEach(indexOf(b, loc, wide),
+               [&](OpBuilder &b, Value i) { columns(b, columnOf(b, i), lanes); });
+  if (rest() > 0)
+    team.forItem(columnBehind(b, indexOf(b, loc, 0)), indexOf(b, loc, k.vocabulary),
+                 [&](OpBuilder &b, Value column) { columns(b, column, 1); });
 }
 
 void SoftmaxRow::emit(Value rows) {
-  Value size = indexOf(b, loc, k.vocabulary());
   Value batchRow = arith::AddIOp::create(b, loc, k.first, row);
   Value id = memref::LoadOp::create(b, loc, k.targets, batchRow);
   Value target = arith::IndexCastOp::create(b, loc, b.getIndexType(), id);
-  Value hit = logit(b, target);
-  Value sum = sumExponents(size);
+  Value hit = logits(b, target, 1);
+  findSum();
   Value lse = arith::AddFOp::create(b, loc, math::LogOp::create(b, loc, sum), largest);
   Value loss = arith::SubFOp::create(b, loc, lse, hit);
   team.once([&](OpBuilder &b) { memref::StoreOp::create(b, loc, loss, k.losses, batchRow); });
   if (k.gradient)
-    emitGradient(rows, sum, target);
+    emitGradient(rows, target);
 }
 
-void SoftmaxRow::emitGradient(Value rows, Value sum, Value target) {
+/// Which of the columns is the target.
+Value SoftmaxRow::isTarget(OpBuilder &b, Value target, Value column, int64_t count) {
+  Value place = arith::SubIOp::create(b, loc, target, column);
+  place = spread(b, arith::IndexCastOp::create(b, loc, b.getI32Type(), place), count);
+  Value number = arith::ConstantOp::create(b, loc, b.getZeroAttr(place.getType()));
+  if (count > 1)
+    number = arith::ConstantOp::create(
+        b, loc,
+        DenseElementsAttr::get(cast<ShapedType>(place.getType()),
+                               ArrayRef(llvm::to_vector(llvm::seq<int32_t>(0, count)))));
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, place, number);
+}
+
+void SoftmaxRow::emitGradient(Value rows, Value target) {
   Value count = arith::UIToFPOp::create(b, loc, b.getF32Type(),
                                         arith::IndexCastOp::create(b, loc, b.getI64Type(), rows));
   Value scale = memref::LoadOp::create(b, loc, k.scale, ValueRange{});
   Value unit = arith::DivFOp::create(b, loc, scale, count);
-  Value factor = arith::DivFOp::create(b, loc, unit, sum);
-  team.forEach(indexOf(b, loc, k.vocabulary()), [&](OpBuilder &b, Value column) {
-    Value soft = arith::MulFOp::create(b, loc, exponent(b, column), factor);
-    Value isTarget = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, column, target);
-    Value hard = arith::SelectOp::create(b, loc, isTarget, unit, floatOf(b, loc, 0));
+  Value factor = arith::DivFOp::create(b, loc, unit, sum), zero = floatOf(b, loc, 0);
+  forEach([&](OpBuilder &b, Value column, int64_t count) {
+    Value soft =
+        arith::MulFOp::create(b, loc, exponent(b, column, count), spread(b, factor, count));
+    Value hard = arith::SelectOp::create(b, loc, isTarget(b, target, column, count),
+                                         spread(b, unit, count), spread(b, zero, count));
     Value value = arith::SubFOp::create(b, loc, soft, hard);
-    if (k.accumulate) {
-      Value old = memref::LoadOp::create(b, loc, k.gradient, ValueRange{row, column});
-      value = arith::AddFOp::create(b, loc, old, value);
-    }
-    memref::StoreOp::create(b, loc, value, k.gradient, ValueRange{row, column});
+    const SmallVector<Value> at = {row, column};
+    if (k.accumulate)
+      value = arith::AddFOp::create(b, loc, loadNumbers(b, loc, k.gradient, at, count), value);
+    storeNumbers(b, loc, value, k.gradient, at);
   });
 }
 
@@ -108,13 +167,13 @@ void cuda::runSoftmax(GroupBuffers &buffers, SoftmaxRows k, Value count) {
     arguments.push_back(k.scale);
   if (k.gradient && !inPlace)
     arguments.push_back(k.gradient);
-  std::string key =
-      llvm::formatv("cuda softmax {0} {1} {2} {3} {4}", k.logits.getType(), inPlace,
-                    bool(k.gradient), k.accumulate, k.gradient ? k.gradient.getType() : Type());
+  std::string key = llvm::formatv("cuda softmax {0} {1} {2} {3} {4} {5}", k.vocabulary,
+                                  k.logits.getType(), inPlace, bool(k.gradient), k.accumulate,
+                                  k.gradient ? k.gradient.getType() : Type());
   auto kernel = buffers.kernel(key, "softmax", ValueRange(arguments).getTypes(),
                                [&](OpBuilder &b, ValueRange values, Value lo, Value) {
-                                 SoftmaxRows inside{values[0], nullptr, values[1],   values[2],
-                                                    values[3], nullptr, k.accumulate};
+                                 SoftmaxRows inside{k.vocabulary, values[0], nullptr, values[1],
+                                                    values[2],    values[3], nullptr, k.accumulate};
                                  if (k.gradient) {
                                    inside.scale = values[5];
                                    inside.gradient = inPlace ? values[0] : values[6];

@@ -108,7 +108,8 @@ LogicalResult cuda::lowerProduct(GroupOp group, GroupBuffers &buffers) {
   Operation *yield = group.getBody().front().getTerminator();
   Value c, aux, vector;
   bool addsC = false, addsVector = false;
-  for (auto [i, output] : llvm::enumerate(yield->getOperands())) {
+  for (auto [i, yielded] : llvm::enumerate(yield->getOperands())) {
+    Value output = beforeCast(yielded);
     bool isC = output == members.last(), isSum = members.sum && output == members.sum.getResult();
     (isC ? c : isSum ? vector : aux) = buffers.results[i];
     if (isC || isSum)

@@ -11,10 +11,19 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::cuda;
 
-FailureOr<TeamShape> cuda::shapeOf(const RowPlan &plan, bool inPlace) {
-  // Threads of a row at most, and pieces of a row that one thread holds in registers at most.
-  constexpr int64_t mostThreads = 256, mostPieces = 16;
+/// 16 bytes of the narrowest rows.
+static int64_t widestLanes(GroupOp group) {
+  auto isNarrow = [](Type type) { return getElementTypeOrSelf(type).isBF16(); };
+  bool anyNarrow = llvm::any_of(group.getInputs().getTypes(), isNarrow) ||
+                   llvm::any_of(group.getResultTypes(), isNarrow);
+  return anyNarrow ? 8 : 4;
+}
+
+FailureOr<TeamShape> cuda::shapeOf(GroupOp group, const RowPlan &plan, bool inPlace) {
+  // Threads of a row at most, and pieces and numbers of a row that one thread holds in registers.
+  constexpr int64_t mostThreads = 256, mostPieces = 16, mostNumbers = 64;
   TeamShape shape;
+  shape.lanes = widestLanes(group);
   int64_t largest = 1;
   for (const Nest &nest : plan.nests) {
     largest = std::max(largest, nest.size);
@@ -23,10 +32,11 @@ FailureOr<TeamShape> cuda::shapeOf(const RowPlan &plan, bool inPlace) {
   }
   int64_t wanted = llvm::alignTo(llvm::divideCeil(largest, shape.lanes), warpSize);
   shape.threads = std::min(wanted, mostThreads);
-  if (llvm::divideCeil(largest, shape.span()) > mostPieces)
+  int64_t pieces = llvm::divideCeil(largest, shape.span());
+  if (pieces > mostPieces || pieces * shape.lanes > mostNumbers)
     return failure();
-  // Four warps a block, each with a row of its own, unless the block's rows are summed. Warps behind
-  // the last row read it again, so nobody may overwrite it.
+  // Four warps a block, each with a row of its own, unless the block's rows are summed. Warps
+  // behind the last row read it again, so nobody may overwrite it.
   if (shape.threads == warpSize && !plan.hasSumRows() && !inPlace)
     shape.rows = 4;
   return shape;
@@ -183,16 +193,7 @@ void RowEmitter::reduce(const Sink &sink, ArrayRef<Value> values) {
     Value valid = selectValid(piece, value, reduction.getIdentity());
     all = all ? combine(b, loc, kind, all, valid) : valid;
   }
-  Value number = all;
-  if (isa<VectorType>(all.getType())) {
-    SmallVector<Value> lanes;
-    for (int64_t lane = 0; lane < team.shape.lanes; ++lane)
-      lanes.push_back(vector::ExtractOp::create(b, loc, all, lane));
-    for (; lanes.size() > 1; lanes.truncate(lanes.size() / 2))
-      for (size_t lane = 0; lane < lanes.size() / 2; ++lane)
-        lanes[lane] = combine(b, loc, kind, lanes[lane], lanes[lane + lanes.size() / 2]);
-    number = lanes.front();
-  }
+  Value number = combineLanes(b, loc, kind, all);
   numbers[sink.reduction->getResult(0)] = scaled(sink.reduction, team.reduce(kind, number));
 }
 

@@ -17,7 +17,7 @@ struct RowBuffers {
 };
 
 /// The team for a plan; failure where a row does not fit the registers of its threads.
-FailureOr<TeamShape> shapeOf(const RowPlan &plan, bool inPlace);
+FailureOr<TeamShape> shapeOf(GroupOp group, const RowPlan &plan, bool inPlace);
 
 class RowEmitter {
 public:

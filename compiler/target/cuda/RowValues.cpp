@@ -19,7 +19,7 @@ bool RowEmitter::isWide(DimSet dims) const {
 Value RowEmitter::widened(Value value) {
   if (team.shape.lanes == 1 || isa<VectorType>(value.getType()))
     return value;
-  auto type = VectorType::get({team.shape.lanes}, b.getF32Type());
+  auto type = VectorType::get({team.shape.lanes}, value.getType());
   return vector::BroadcastOp::create(b, loc, type, value);
 }
 
@@ -78,9 +78,9 @@ SmallVector<Value> RowEmitter::address(const RowBuffer &buffer, DimSet dims, siz
 Value RowEmitter::loadAt(const RowBuffer &buffer, ArrayRef<Value> indices, bool wide) {
   if (!wide)
     return memref::LoadOp::create(b, loc, buffer.memref, indices);
-  auto type = VectorType::get({team.shape.lanes}, b.getF32Type());
+  auto type = VectorType::get({team.shape.lanes}, getElementTypeOrSelf(buffer.memref.getType()));
   return vector::LoadOp::create(b, loc, type, buffer.memref, indices, /*nontemporal=*/false,
-                                llvm::Align(4 * team.shape.lanes));
+                                alignmentOf(type.getElementType(), team.shape.lanes));
 }
 
 Value RowEmitter::load(const RowBuffer &buffer, DimSet dims, size_t piece) {
@@ -94,7 +94,7 @@ void RowEmitter::store(const RowBuffer &buffer, size_t piece, Value row, Value v
     return;
   }
   vector::StoreOp::create(b, loc, value, buffer.memref, at, /*nontemporal=*/false,
-                          llvm::Align(4 * team.shape.lanes));
+                          alignmentOf(getElementTypeOrSelf(value.getType()), team.shape.lanes));
 }
 
 Value RowEmitter::isLeader() {

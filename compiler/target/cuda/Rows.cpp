@@ -129,7 +129,7 @@ LogicalResult cuda::lowerRows(GroupOp group, GroupBuffers &buffers) {
   FailureOr<RowPlan> plan = RowPlan::of(group, buffers.accumulate, buffers.inPlace);
   if (failed(plan))
     return failure();
-  FailureOr<TeamShape> shape = shapeOf(*plan, buffers.inPlace);
+  FailureOr<TeamShape> shape = shapeOf(group, *plan, buffers.inPlace);
   if (failed(shape))
     return failure();
   Operation *yield = group.getBody().front().getTerminator();

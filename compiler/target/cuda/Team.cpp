@@ -22,10 +22,68 @@ Value cuda::floatOf(OpBuilder &b, Location loc, double value) {
   return arith::ConstantFloatOp::create(b, loc, b.getF32Type(), APFloat(static_cast<float>(value)));
 }
 
+llvm::Align cuda::alignmentOf(Type element, int64_t count) {
+  constexpr int64_t widestAccess = 16;
+  return llvm::Align(std::min(count * element.getIntOrFloatBitWidth() / 8, widestAccess));
+}
+
+int64_t cuda::lanesFor(ArrayRef<Value> buffers, int64_t distance) {
+  constexpr unsigned widestAccess = 128;
+  unsigned widest = 1;
+  for (Value buffer : buffers)
+    widest = std::max(widest, getElementTypeOrSelf(buffer.getType()).getIntOrFloatBitWidth());
+  int64_t lanes = widestAccess / widest;
+  while (distance % lanes != 0)
+    lanes /= 2;
+  return lanes;
+}
+
+Value cuda::loadNumbers(OpBuilder &b, Location loc, Value buffer, ValueRange at, int64_t lanes) {
+  Type stored = getElementTypeOrSelf(buffer.getType()), computed = b.getF32Type();
+  Value numbers;
+  if (lanes == 1) {
+    numbers = memref::LoadOp::create(b, loc, buffer, at);
+  } else {
+    auto type = VectorType::get({lanes}, stored);
+    numbers = vector::LoadOp::create(b, loc, type, buffer, at, /*nontemporal=*/false,
+                                     alignmentOf(stored, lanes));
+    computed = VectorType::get({lanes}, computed);
+  }
+  if (numbers.getType() == computed)
+    return numbers;
+  return arith::ExtFOp::create(b, loc, computed, numbers);
+}
+
+void cuda::storeNumbers(OpBuilder &b, Location loc, Value numbers, Value buffer, ValueRange at) {
+  Type stored = getElementTypeOrSelf(buffer.getType());
+  auto vector = dyn_cast<VectorType>(numbers.getType());
+  if (stored != getElementTypeOrSelf(numbers.getType()))
+    numbers =
+        arith::TruncFOp::create(b, loc, vector ? Type(vector.clone(stored)) : stored, numbers);
+  if (vector)
+    vector::StoreOp::create(b, loc, numbers, buffer, at, /*nontemporal=*/false,
+                            alignmentOf(stored, vector.getNumElements()));
+  else
+    memref::StoreOp::create(b, loc, numbers, buffer, at);
+}
+
 // No reassociation: sums keep the order that is written here.
 Value cuda::combine(OpBuilder &b, Location loc, vector::CombiningKind kind, Value x, Value y) {
   auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);
   return vector::makeArithReduction(b, loc, kind, x, y, flags);
+}
+
+Value cuda::combineLanes(OpBuilder &b, Location loc, vector::CombiningKind kind, Value all) {
+  auto type = dyn_cast<VectorType>(all.getType());
+  if (!type)
+    return all;
+  SmallVector<Value> lanes;
+  for (int64_t lane = 0; lane < type.getNumElements(); ++lane)
+    lanes.push_back(vector::ExtractOp::create(b, loc, all, lane));
+  for (; lanes.size() > 1; lanes.truncate(lanes.size() / 2))
+    for (size_t lane = 0; lane < lanes.size() / 2; ++lane)
+      lanes[lane] = combine(b, loc, kind, lanes[lane], lanes[lane + lanes.size() / 2]);
+  return lanes.front();
 }
 
 Team::Team(OpBuilder &builder, Location loc, func::FuncOp kernel, TeamShape shape)
@@ -81,11 +139,21 @@ Value Team::reduce(vector::CombiningKind kind, Value value) {
 }
 
 Value Team::gather(Value count, Value start, function_ref<Value(OpBuilder &, Value, Value)> body) {
+  return gather(count, ValueRange(start),
+                [&](OpBuilder &b, Value i, ValueRange soFar) {
+                  return SmallVector<Value>{body(b, i, soFar[0])};
+                })
+      .front();
+}
+
+SmallVector<Value>
+Team::gather(Value count, ValueRange start,
+             function_ref<SmallVector<Value>(OpBuilder &, Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(b, loc, thread, count, indexOf(b, loc, shape.threads), start,
                                  [&](OpBuilder &b, Location loc, Value i, ValueRange carried) {
-                                   scf::YieldOp::create(b, loc, body(b, i, carried[0]));
+                                   scf::YieldOp::create(b, loc, body(b, i, carried));
                                  });
-  return loop.getResult(0);
+  return SmallVector<Value>(loop.getResults());
 }
 
 void Team::forEach(Value count, function_ref<void(OpBuilder &, Value)> body) {

@@ -16,7 +16,7 @@ inline constexpr int64_t warpSize = 32;
 struct TeamShape {
   int64_t threads = warpSize; ///< of one row, a multiple of 32
   int64_t rows = 1;           ///< teams in a block; 1 where a team has several warps
-  int64_t lanes = 4;          ///< neighbouring floats that a thread reads at once: 1, 2 or 4
+  int64_t lanes = 4;          ///< neighbouring numbers that a thread reads at once: 1, 2, 4 or 8
 
   int64_t blockThreads() const { return threads * rows; }
   /// Floats that the team takes in one go.
@@ -47,6 +47,10 @@ public:
   /// Combines body(i, so far) over i = thread, thread + threads, ... < count; a thread's part.
   Value gather(Value count, Value start,
                llvm::function_ref<Value(OpBuilder &, Value i, Value soFar)> body);
+  /// The same with several values carried.
+  llvm::SmallVector<Value>
+  gather(Value count, ValueRange start,
+         llvm::function_ref<llvm::SmallVector<Value>(OpBuilder &, Value i, ValueRange soFar)> body);
   /// Runs `body` for i = thread, thread + threads, ... < count.
   void forEach(Value count, llvm::function_ref<void(OpBuilder &, Value i)> body);
   /// Runs `body` for i = lo + thread where that is below hi: an item each.
@@ -70,6 +74,16 @@ func::FuncOp kernelOf(OpBuilder &builder);
 Value combine(OpBuilder &builder, Location loc, vector::CombiningKind kind, Value a, Value b);
 Value indexOf(OpBuilder &builder, Location loc, int64_t value);
 Value floatOf(OpBuilder &builder, Location loc, double value);
+/// Of `count` neighbours that start at a multiple of their size: at most one access of 16 bytes.
+llvm::Align alignmentOf(Type element, int64_t count);
+/// Neighbours that one access takes in each of the buffers, whose rows are `distance` long: 1 to 8.
+int64_t lanesFor(llvm::ArrayRef<Value> buffers, int64_t distance);
+/// A number of a buffer of f32 or bf16 as f32, or `lanes` neighbours as a vector.
+Value loadNumbers(OpBuilder &builder, Location loc, Value buffer, ValueRange at, int64_t lanes = 1);
+/// Writes an f32 number or a vector to a buffer of f32 or bf16, rounded to nearest even.
+void storeNumbers(OpBuilder &builder, Location loc, Value numbers, Value buffer, ValueRange at);
+/// The elements of a vector combined, halves first; a number as it is.
+Value combineLanes(OpBuilder &builder, Location loc, vector::CombiningKind kind, Value lanes);
 
 } // namespace mlir::lnx::cuda
 
