@@ -7,9 +7,9 @@ namespace lnx {
 
 Result<Program> compileToMemory(const std::string &path,
                                 const std::vector<std::pair<std::string, std::string>> &settings,
-                                const std::string &device) {
+                                const std::string &device, const std::string &precision) {
   const Result<Model> model = Model::load(path, settings);
-  return model ? model->compile(device) : Result<Program>(model.error());
+  return model ? model->compile(device, precision) : Result<Program>(model.error());
 }
 
 } // namespace lnx

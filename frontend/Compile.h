@@ -11,10 +11,11 @@
 namespace lnx {
 
 /// Parses, elaborates and compiles the last model of the file at `path` with `settings` (NAME,
-/// VALUE) for this machine's CPU, its kernels for `device`. The error's message is the rendered
-/// diagnostics.
+/// VALUE) for this machine's CPU, its kernels for `device`, with rows in `precision` (see
+/// Model::compile). The error's message is the rendered diagnostics.
 Result<Program> compileToMemory(const std::string &path,
                                 const std::vector<std::pair<std::string, std::string>> &settings,
-                                const std::string &device = "cpu");
+                                const std::string &device = "cpu",
+                                const std::string &precision = "");
 
 } // namespace lnx

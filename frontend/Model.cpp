@@ -93,7 +93,13 @@ Result<Model> Model::with(const Settings &settings) const {
 const std::string &Model::name() const { return state->name; }
 std::string Model::print() const { return textOf(*state->file); }
 
-Result<Program> Model::compile(const std::string &device) const {
+Result<Program> Model::compile(const std::string &device, const std::string &precision) const {
+  ir::CompileOptions options;
+  options.target = device == "cuda" ? "cuda" : "cpu"; // a session refuses other devices
+  const mlir::FailureOr<ir::Precision> rows = ir::findPrecision(precision, options.target);
+  if (mlir::failed(rows))
+    return failure("rows are kept in f32 or bf16, not in '" + precision + "'", Exit::usage);
+  options.precision = *rows;
   return deep([&]() -> Result<Program> {
     Diagnostics diagnostics;
     Elaborated here(*state->file, state->options, diagnostics);
@@ -104,8 +110,6 @@ Result<Program> Model::compile(const std::string &device) const {
       messages += diagnostic.str() + '\n';
       return mlir::success();
     });
-    ir::CompileOptions options;
-    options.target = device == "cuda" ? "cuda" : "cpu"; // a session refuses other devices
     llvm::raw_string_ostream(options.spec) << *here.module;
     mlir::FailureOr<ir::MemoryProgram> program = ir::compileToMemory(*here.module, options);
     if (mlir::failed(program))

@@ -81,12 +81,16 @@ Result<Program> openModel(const ModelChoice &choice) {
     if (!choice.settings.empty())
       return Error{fmt::format("'{}' is compiled already, '--set' needs a .lnx file", choice.path),
                    Exit::usage};
+    if (!choice.precision.empty())
+      return Error{
+          fmt::format("'{}' is compiled already, '--precision' needs a .lnx file", choice.path),
+          Exit::usage};
     return Program::load(choice.path);
   }
   Result<Settings> settings = settingsOf(choice);
   if (!settings)
     return settings.error();
-  return compileToMemory(choice.path, *settings, choice.device);
+  return compileToMemory(choice.path, *settings, choice.device, choice.precision);
 }
 
 int64_t parameterCount(const lnx_program &program) {

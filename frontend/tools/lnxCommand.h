@@ -48,6 +48,7 @@ struct ModelChoice {
   std::string path;
   std::vector<std::string> settings; // NAME=VALUE, for .lnx files
   std::string device = "cpu";        // what runs it: cpu or cuda
+  std::string precision = {};        // of rows, for .lnx files: f32 or bf16; empty: the device's
 };
 void addModelOptions(CLI::App &command, ModelChoice &choice);
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -30,7 +30,7 @@ namespace ir = mlir::lnx;
 
 namespace {
 struct Command {
-  std::string file, output, emit, model, cpu = "native", target = "cpu";
+  std::string file, output, emit, model, cpu = "native", target = "cpu", precision;
   std::vector<std::string> settings;
   bool kernels = false, json = false;
 };
@@ -88,6 +88,7 @@ ir::CompileOptions optionsOf(const Command &command) {
   ir::CompileOptions options;
   options.cpu = command.cpu;
   options.target = command.target;
+  options.precision = *ir::findPrecision(command.precision, command.target); // it was checked
   return options;
 }
 
@@ -288,6 +289,8 @@ Exit checkChoices(const Command &command, const std::vector<std::string> &levelN
     return unknown("CPU", command.cpu, cpus);
   if (command.target != "cpu" && command.target != "cuda")
     return unknown("target", command.target, {"cpu", "cuda"});
+  if (mlir::failed(ir::findPrecision(command.precision, command.target)))
+    return unknown("precision", command.precision, {"f32", "bf16"});
   if (command.emit == "ptx" && command.target != "cuda")
     return say(Exit::usage, "error: level 'ptx' is of target 'cuda', not of 'cpu'\n"
                             "help: add '--target=cuda'\n");
@@ -341,6 +344,9 @@ int main(int argc, char **argv) {
   app.add_flag("--kernels", command.kernels,
                "print the kernels of a training step instead: size, launches, bytes they move");
   app.add_flag("--json", command.json, "print that table as JSON");
+  app.add_option("--precision", command.precision,
+                 "of rows between kernels: f32 or bf16 (default: f32)")
+      ->type_name("NAME");
   app.add_option("--cpu", command.cpu,
                  "native, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4 (default: native)")
       ->type_name("NAME");

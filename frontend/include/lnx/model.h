@@ -37,9 +37,11 @@ public:
   const std::string &name() const;
   /// The whole file as a .lnx file says it; parsing it gives the same model.
   std::string print() const;
-  /// Machine code for this CPU, in memory; with kernels in PTX for device "cuda". Session::create
-  /// calls it.
-  Result<Program> compile(const std::string &device = "cpu") const;
+  /// Machine code for this CPU, in memory; with kernels in PTX for device "cuda". Rows are kept as
+  /// `precision` says: "f32", "bf16", or "" for the device's default; everything is computed in f32,
+  /// and parameters, gradients and the optimizer's state stay f32. Session::create calls it.
+  Result<Program> compile(const std::string &device = "cpu",
+                          const std::string &precision = "") const;
 
   // For the library.
   struct State;

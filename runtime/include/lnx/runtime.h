@@ -53,6 +53,9 @@ struct SessionOptions {
   int64_t time = 1;           // tokens per sequence, at most the program's context
   int threads = 0;            // 0: as many as the machine has; never changes a result
   uint64_t seed = 1;          // of the initial parameters
+  // Of the rows that a model compiled for this session keeps between kernels: "f32", "bf16", or ""
+  // for the device's default. A compiled program has its own.
+  std::string precision = {};
 };
 
 enum class Optimizer { adamw, adam, sgd };
@@ -114,11 +117,13 @@ public:
   // a table of parameters that contradicts itself, `time` above the program's context, more memory
   // than the machine has (with the numbers).
   static Result<Session> create(Program program, const SessionOptions &options);
-  // The same of anything that `compile(device)`s to a Result<Program>, such as a Model.
+  // The same of anything that `compile(device, precision)`s to a Result<Program>, such as a Model.
   template <typename Source>
-    requires requires(const Source &source) { Result<Program>(source.compile(std::string())); }
+    requires requires(const Source &source) {
+      Result<Program>(source.compile(std::string(), std::string()));
+    }
   static Result<Session> create(const Source &source, const SessionOptions &options) {
-    Result<Program> program = source.compile(options.device);
+    Result<Program> program = source.compile(options.device, options.precision);
     if (!program)
       return program.error();
     return create(std::move(*program), options);
