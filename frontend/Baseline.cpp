@@ -54,6 +54,8 @@ static std::string shortly(const ir::Verdict *verdict) {
   if (!verdict)
     return "no verdict";
   std::string text = ir::spelling(verdict->word).str();
+  if (verdict->basis == ir::Basis::trajectory || verdict->basis == ir::Basis::optimum)
+    text += fmt::format(" (basis={})", ir::spelling(verdict->basis).str());
   if (verdict->number && std::isfinite(*verdict->number))
     text += fmt::format(", {:.6g}", *verdict->number);
   return text + (verdict->growth.empty() ? "" : ", " + verdict->growth + " in depth");

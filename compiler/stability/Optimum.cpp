@@ -185,6 +185,17 @@ static void addStep(Subject &subject, const Stack &stack, const Equation &equati
   }
   TermReader reader(subject.declared, resolve(op.getPrevious()), result.grounds);
   std::optional<OptimumTerms> terms = reader.read(op.getNext());
+  SmallVector<Value> vectors;
+  llvm::copy_if(next.carriers, std::back_inserter(vectors), [](Value carrier) {
+    return carrier.getDefiningOp<ParamOp>().getType().getRank() < 2;
+  });
+  if (!terms && !vectors.empty()) {
+    result.missing = subject.missing(subject.declared, vectors);
+    return fail(result,
+                "the objective does not bound '" +
+                    pathOf(vectors.front().getDefiningOp<ParamOp>()) + "', which is no matrix",
+                op);
+  }
   if (!terms)
     return fail(result, "this is no product of matrices of its own layer",
                 reader.culprit ? reader.culprit : op.getOperation());
@@ -257,6 +268,7 @@ static std::optional<Verdict> begin(Subject &subject, const char *property) {
   verdict.claim = "S72";
   if (!optimum->obstacle.empty()) {
     verdict.culprits.push_back({optimum->obstacle, optimum->where});
+    verdict.missing = optimum->missing;
     return verdict;
   }
   verdict.word = std::isfinite(optimum->bound(1)) ? Word::proved : Word::unknown;

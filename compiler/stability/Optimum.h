@@ -19,6 +19,7 @@ struct Optimum {
   const Assumption *objective = nullptr;
   std::string obstacle; ///< why nothing follows; empty: everything below holds
   std::optional<Location> where;
+  std::vector<std::string> missing; ///< promises about what is no matrix
   double decay = 0, j0 = 0;
   int64_t classes = 0;  ///< J0 is the logarithm of it; 0: the author says what J0 is
   double added = 0;     ///< r_N <= (max(r0, forgotten) + added) * skips * exp(exponent)

@@ -81,6 +81,13 @@ static void compare(CheckOutcome &outcome, CheckOp op, const Verdict &verdict) {
   }
 }
 
+/// What a verdict of a basis is about where that is less than all weights.
+static StringRef scopeOf(Basis basis) {
+  return basis == Basis::trajectory ? ", for weights that the optimizer reaches"
+         : basis == Basis::optimum  ? ", for minimisers of the objective"
+                                    : "";
+}
+
 static CheckOutcome outcomeOf(CheckOp op, const std::vector<Verdict> &verdicts) {
   CheckOutcome outcome;
   outcome.text = textOf(op);
@@ -92,6 +99,8 @@ static CheckOutcome outcomeOf(CheckOp op, const std::vector<Verdict> &verdicts) 
     if (verdict.property == outcome.property) {
       CheckOutcome one = outcome;
       compare(one, op, verdict);
+      if (one.word == Word::proved)
+        one.reason += scopeOf(verdict.basis);
       if (isFirst || one.word == Word::proved)
         outcome = one;
       isFirst = false;

@@ -72,6 +72,22 @@ TEST(StabilityOptimum, s72_golden) {
   EXPECT_TRUE(llvm::is_contained(optimumOf(report)->assumptions, "norm.gain <= 1"));
 }
 
+// A check says for which weights it holds.
+TEST(StabilityOptimum, s72_checks) {
+  auto outcomeOf = [](const std::string &promises) {
+    std::optional<st::Report> report = Verified(gpt(pre, promises)).verify();
+    return report ? st::spelling(report->checks.front().word).str() + ", " +
+                        report->checks.front().reason
+                  : "no report";
+  };
+  EXPECT_EQ(outcomeOf("l2(decay = 0.1)\n  check growth <= bounded"),
+            "PROVED, bounded, asked for bounded, for minimisers of the objective");
+  EXPECT_EQ(outcomeOf("l2(decay = 0.1)\n  check bound <= 100"),
+            "REFUTED, no number is known, asked for at most 100");
+  EXPECT_TRUE(StringRef(outcomeOf("sgd(lr = 1, steps = 1, clip = 1)\n  check bound <= 1e12"))
+                  .ends_with("asked for at most 1e+12, for weights that the optimizer reaches"));
+}
+
 // Two matrices share the budget by halves, three by thirds; without norms it is an exponent.
 TEST(StabilityOptimum, s72_families) {
   const std::string gated = "  x <- x + attn(layernorm(x), heads, bias = 0)\n"
@@ -244,7 +260,7 @@ TEST(StabilityOptimum, s72_refused) {
             "zero matrices do not keep 'x0.std >= 0.01'");
   EXPECT_EQ(refusalOf(gpt(pre, "x0.std >= 0.01\n  assume l2(decay = 0.1, loss0 = 11)")), "");
   EXPECT_EQ(refusalOf(gpt("  x <- x + moe(layernorm(x), experts = 2, hidden = 8)\n")),
-            "this is no product of matrices of its own layer");
+            "the objective does not bound 'moe.up.b', which is no matrix");
   EXPECT_EQ(refusalOf(gpt("  x <- x + exp(linear(layernorm(x), 768, bias = 0))\n")),
             "this is no product of matrices of its own layer");
   EXPECT_EQ(refusalOf(gpt("  h = mlp(layernorm(x), bias = 0)\n  x <- x + h*h\n")),
@@ -261,5 +277,8 @@ TEST(StabilityOptimum, s72_refused) {
   // Without a promise on gains nothing bounds what the matrices multiply.
   std::string open = gpt(pre);
   open.erase(open.find("  assume norm.gain"), 24);
-  EXPECT_EQ(refusalOf(open), "this is no product of matrices of its own layer");
+  EXPECT_EQ(refusalOf(open), "the objective does not bound 'layernorm.g', which is no matrix");
+  std::optional<st::Report> report = Verified(gpt("  x <- x + mlp(layernorm(x))\n")).verify();
+  EXPECT_EQ(llvm::join(optimumOf(report)->missing, "; "),
+            "assume max(mlp.up.b) <= ...; assume max(mlp.down.b) <= ...");
 }

@@ -145,6 +145,28 @@ TEST(StabilityTraps, j_s22_gated_rank_one) {
   EXPECT_NEAR(attack.bound(), 1 + 4 * 6 * std::sqrt(8), 1e-6);
 }
 
+// A router that chooses one expert: no more than the largest, and that much (S33).
+TEST(StabilityTraps, s33_one_expert) {
+  Attack attack(stackOf("    x <- moe(n(x), experts = 2, hidden = 4, act = relu)\n",
+                        start + "  assume spectral(up.W) <= 2\n  assume max(up.b) <= 0\n"
+                                "  assume spectral(down.W) <= 0.5\n  assume max(down.b) <= 0\n",
+                        1));
+  attack.fill("E", [](int64_t, int64_t j) { return alternating(j); });
+  attack.fill("up.W", [](int64_t i, int64_t j) {
+    return j % 4 == 0 ? 2 * alternating(i) / 4 : 0; // both experts alike, |W| = 2
+  });
+  attack.fill("route.W",
+              [](int64_t i, int64_t j) { return (j == 0 ? 2.5 : -2.5) * alternating(i); });
+  attack.fill("down.W", [](int64_t i, int64_t j) {
+    return i == 0 ? 0.5 * alternating(j) / std::sqrt(8) : 0;
+  });
+  // Half of |W_up|^2 is the other expert's.
+  expectBetween(attack.rms() * std::sqrt(2), attack.bound(), 0.999);
+  attack.fill("up.W",
+              [](int64_t i, int64_t j) { return j == 0 ? 2 * alternating(i) / std::sqrt(8) : 0; });
+  expectBetween(attack.rms(), attack.bound(), 0.999);
+}
+
 // (m) l runs over exactly 1..N: sum of l is N(N+1)/2, of two updates twice that.
 TEST(StabilityTraps, m_s5_layers_are_counted_once) {
   for (int depth : {1, 2, 7}) {

@@ -56,3 +56,15 @@ TEST(Baseline, TheStrongestVerdictIsCompared) {
   is.verdicts.push_back(was.verdicts[0]);
   EXPECT_EQ(changesOf(was, is, {}).size(), 0u);
 }
+
+// What holds for fewer weights says so.
+TEST(Baseline, BasesAreNamed) {
+  const ir::Report was = reportOf("a", ir::Word::refuted, std::nullopt, "unbounded", {});
+  ir::Report is = reportOf("b", ir::Word::proved, 2.0, "bounded", {});
+  is.verdicts.back().basis = ir::Basis::optimum;
+  EXPECT_EQ(
+      baselineText(was, is, {}),
+      "against model a depth=12 width=768\n"
+      "  forward.bound                 REFUTED, unbounded in depth -> PROVED (basis=optimum), "
+      "2, bounded in depth\n");
+}
