@@ -53,11 +53,11 @@ Series::Series(std::vector<double> values) : factor(values.size() == 1 ? values[
   double low[lanes], high[lanes];
   std::fill_n(low, lanes, infinity);
   std::fill_n(high, lanes, -infinity);
-  bool isNumber = true;
+  uint64_t isNone[lanes] = {}; // as wide as a number
   auto add = [&](double value, size_t lane) {
     low[lane] = value < low[lane] ? value : low[lane];
     high[lane] = value > high[lane] ? value : high[lane];
-    isNumber &= value == value;
+    isNone[lane] |= value != value ? ~uint64_t(0) : 0;
   };
   const size_t whole = values.size() / lanes * lanes;
   for (size_t i = 0; i < whole; i += lanes)
@@ -65,6 +65,8 @@ Series::Series(std::vector<double> values) : factor(values.size() == 1 ? values[
       add(values[i + lane], lane);
   for (size_t i = whole; i < values.size(); ++i)
     add(values[i], i - whole);
+  const bool isNumber =
+      std::all_of(isNone, isNone + lanes, [](uint64_t none) { return none == 0; });
   shared->smallest = isNumber ? *std::min_element(low, low + lanes) : -infinity;
   shared->largest = isNumber ? *std::max_element(high, high + lanes) : infinity;
   shared->list = std::move(values);

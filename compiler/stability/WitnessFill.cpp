@@ -76,6 +76,18 @@ static double drawn(InitAttr law, const Numbers &numbers, int64_t layer, int64_t
                               : a;
 }
 
+/// The first rows of value * left * right^T, of which there are `whole`.
+static void fillOuter(const Fill &fill, const Matrix &matrix, int64_t whole, double *out) {
+  std::vector<double> right(matrix.columns);
+  for (int64_t column = 0; column < matrix.columns; ++column)
+    right[column] = entry(fill.right, column, matrix.columns);
+  for (int64_t row = 0; row < matrix.rows; ++row, out += matrix.columns) {
+    const double left = fill.value * (whole > 1 ? entry(fill.left, row, whole) : 1);
+    for (int64_t column = 0; column < matrix.columns; ++column)
+      out[column] = left * right[column];
+  }
+}
+
 Array stability::materialise(const Fill &fill, ParamOp op, int64_t layer, int64_t rows) {
   RankedTensorType type = op.getType();
   Matrix matrix(type);
@@ -84,31 +96,27 @@ Array stability::materialise(const Fill &fill, ParamOp op, int64_t layer, int64_
     matrix.rows = matrix.rows / std::max<int64_t>(shape[0], 1) * rows;
     shape[0] = rows;
   }
-  Array array(shape);
-  Numbers numbers(fill.seed, op, layer);
-  int64_t whole = Matrix(type).rows, i = 0;
-  for (int64_t row = 0; row < matrix.rows; ++row) {
-    double left = whole > 1 ? entry(fill.left, row, whole) : 1;
-    for (int64_t column = 0; column < matrix.columns; ++column, ++i) {
-      double &x = array.data[i];
-      switch (fill.kind) {
-      case Fill::Kind::constant:
-        x = fill.value;
-        break;
-      case Fill::Kind::outer:
-        x = fill.value * left * entry(fill.right, column, matrix.columns);
-        break;
-      case Fill::Kind::diagonal:
-        x = row == column ? fill.value : 0;
-        break;
-      case Fill::Kind::initial:
-        x = fill.value * drawn(op.getInit(), numbers, layer, i, row, column);
-        break;
-      case Fill::Kind::normal:
-        x = fill.value * numbers.normal(i);
-        break;
-      }
-    }
+  Array array(shape, fill.kind == Fill::Kind::constant ? fill.value : 0);
+  const Numbers numbers(fill.seed, op, layer);
+  switch (fill.kind) {
+  case Fill::Kind::constant:
+    break;
+  case Fill::Kind::outer:
+    fillOuter(fill, matrix, /*whole=*/Matrix(type).rows, array.data.data());
+    break;
+  case Fill::Kind::diagonal:
+    for (int64_t row = 0; row < std::min(matrix.rows, matrix.columns); ++row)
+      array.data[row * matrix.columns + row] = fill.value;
+    break;
+  case Fill::Kind::initial:
+    for (int64_t i = 0; i < matrix.rows * matrix.columns; ++i)
+      array.data[i] = fill.value * drawn(op.getInit(), numbers, layer, i, i / matrix.columns,
+                                         i % matrix.columns);
+    break;
+  case Fill::Kind::normal:
+    for (int64_t i = 0; i < matrix.rows * matrix.columns; ++i)
+      array.data[i] = fill.value * numbers.normal(i);
+    break;
   }
   return array;
 }
