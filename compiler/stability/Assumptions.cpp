@@ -74,6 +74,8 @@ FailureOr<Assumptions> Assumptions::read(ModelOp model) {
     one.isLower = op.getRelation() == ">=";
     one.bound = boundOf(op);
     one.text = printClaim(op.getPath(), op.getArgumentsAttr(), op.getRelation(), op.getBoundAttr());
+    if (op.getSchedule())
+      one.text += " at this depth";
     if (DictionaryAttr arguments = op.getArgumentsAttr())
       if (auto path = arguments.getAs<StringAttr>("path"))
         one.path = path.str();

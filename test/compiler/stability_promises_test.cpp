@@ -70,6 +70,17 @@ TEST(StabilityPromises, s48_parts_that_doubles_lose) {
   }
 }
 
+// What is listed as assumed is the bound at this depth, and says so.
+TEST(StabilityPromises, s3_says_where_a_promise_changes) {
+  const auto listed = [](const std::string &most) {
+    const std::optional<st::Report> report = Verified(linear("1", most)).verify();
+    const st::Verdict *verdict = find(report, "forward.growth");
+    return verdict ? llvm::join(verdict->assumptions, "; ") : "none";
+  };
+  EXPECT_EQ(listed("1/depth"), "spectral(W) <= 0.0833333 at this depth");
+  EXPECT_EQ(listed("1/4"), "spectral(W) <= 0.25");
+}
+
 // The start of a stream may depend on the depth as well.
 TEST(StabilityPromises, s49_of_the_embedding) {
   const auto peri = [](const std::string &rms) {
