@@ -51,9 +51,6 @@ Series operator+(const Series &x, const Series &y);
 Series operator*(const Series &x, const Series &y);
 Series least(const Series &x, const Series &y);
 
-/// Whether what grows like x is of a smaller class than y.
-bool isLess(const Rate &x, const Rate &y);
-
 /// one + line r + square r^2; infinite where nothing is known.
 struct Size {
   Series one, line, square;

@@ -234,12 +234,12 @@ void Certifier::advance(const Stack &stack, const Equation &equation, size_t lay
 
 std::optional<Class> Certifier::growthBehind(const Stack &stack, const Chain &chain) const {
   const Step &step = document.program[stack.place];
-  if (document.isOneDepth || !chain.growth)
+  if (document.isOneDepth)
     return std::nullopt;
   std::vector<Update> updates;
   for (const Equation &one : stack.equations)
     updates.push_back({one.next, one.share, !stack.isLargest});
-  return classBehind(updates, spanOf(step.from, step.to), stack.count, *chain.growth);
+  return classBehind(updates, spanOf(step.from, step.to), stack.count, chain.growth);
 }
 
 Error Certifier::takeEnd(int64_t place) {

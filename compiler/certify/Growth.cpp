@@ -75,29 +75,37 @@ Rate rateOf(const Class &x) {
 
 //===-- layers -----------------------------------------------------------------===//
 
-/// The largest in the layers: in the last ones where it rises or all are late, else in the first.
-static Monomial largestIn(Monomial x, const Span &span) {
-  if (span.isGrowing && (x.p > 0 || span.isLate))
-    x.s += x.p;
-  x.p = 0;
-  return x;
+/// At so many N instead of in layer l; the C library's pow is good to a few units in the last
+/// place.
+static Monomial at(double share, const Monomial &x) {
+  double power = share == 1 ? 1 : mulUp(std::pow(share, x.p), 1 + 1e-15);
+  return {mulUp(x.c, power), 0, x.s + x.p, x.q};
+}
+
+/// The largest in the layers: in the last ones where it rises, else in the first.
+static Monomial largestIn(const Monomial &x, const Span &span) {
+  bool isRising = x.p >= 0;
+  if (x.p != 0 && (isRising ? span.isGrowing() : span.isLate()))
+    return at(isRising ? span.to : span.from, x);
+  return {x.p > 0 ? infinity : x.c, 0, x.s, x.q};
 }
 
 /// Over all layers: sum l^p <= N^(1+p)/(1+p) for -1 < p < 0, 1 + log N for p = -1, p/(1+p) for
 /// p < -1, and else as many times the largest.
 static Monomial sumIn(Monomial x, const Span &span) {
   double more = x.p + 1;
-  if (!span.isGrowing)
+  if (!span.isGrowing())
     return largestIn(x, span);
-  if (x.p >= 0 || span.isLate) {
+  if (x.p >= 0 || span.isLate()) {
     x = largestIn(x, span);
+    x.c = mulUp(x.c, span.to);
     x.s += 1;
   } else if (std::abs(more) <= same) {
     x = {x.c, 0, x.s, x.q + 1};
   } else if (std::abs(more) < near) {
     x = {infinity, 0, x.s + std::abs(more), x.q + 1};
   } else if (more > 0) {
-    x = {divUp(x.c, more), 0, x.s + more, x.q};
+    x = at(span.to, {divUp(x.c, more), more, x.s, x.q});
   } else {
     x = {divUp(mulUp(x.c, -x.p), -more), 0, x.s, x.q};
   }
@@ -115,7 +123,7 @@ template <typename F> static Class classOf(const Terms &x, const Span &span, F f
 static Class largestClass(const Terms &x, const Span &span) { return classOf(x, span, largestIn); }
 static Class summedClass(const Terms &x, const Span &span) { return classOf(x, span, sumIn); }
 
-static constexpr Span allLayers = {/*isKnown=*/true, /*isGrowing=*/true, /*isLate=*/false};
+static constexpr Span allLayers = {/*isKnown=*/true, /*from=*/0, /*to=*/1};
 
 MaybeClass classOf(const Rate &x) {
   return x ? MaybeClass(largestClass(*x, allLayers)) : std::nullopt;
@@ -166,7 +174,7 @@ static std::optional<Step> stepOf(const Update &update) {
 
 /// Below any number in all but finitely many layers.
 static bool isVanishing(const Monomial &x, const Span &span) {
-  if (x.s < -near || span.isLate)
+  if (x.s < -near || span.isLate())
     return x.p + x.s < -near;
   return x.s < same && x.p < -near && x.q < same;
 }
@@ -179,7 +187,7 @@ static bool isAtMostOne(const Step &step, const Span &span) {
     if (most.s > same || (most.s > -same && most.q > same))
       return false;
     bool isSmall = most.s < -near || most.q < -near; // below any share of c
-    sum = addUp(sum, isSmall ? one.c / 64 : one.c);
+    sum = addUp(sum, isSmall ? one.c / 64 : most.c);
   }
   return sum <= 1;
 }
@@ -279,7 +287,7 @@ static MaybeClass behindProduct(const std::vector<Step> &steps, const Span &span
 }
 
 MaybeClass classBehind(const std::vector<Update> &updates, const Span &span, int64_t count,
-                       const Class &before) {
+                       const MaybeClass &known) {
   std::vector<Step> steps;
   for (const Update &update : updates) {
     std::optional<Step> step = stepOf(update);
@@ -289,12 +297,14 @@ MaybeClass classBehind(const std::vector<Update> &updates, const Span &span, int
       steps.clear();
     steps.push_back(std::move(*step));
   }
-  if (steps.empty())
-    return before;
+  bool isReset = !steps.empty() && steps.front().forgets();
+  if (steps.empty() || (!known && !isReset))
+    return known;
+  const Class before = known.value_or(Class());
   Class result = before;
-  if (steps.front().forgets() || !span.isGrowing) {
+  if (isReset || !span.isGrowing()) {
     constexpr int64_t most = 64;
-    for (int64_t layer = 0; layer < (steps.front().forgets() ? 1 : count); ++layer) {
+    for (int64_t layer = 0; layer < (isReset ? 1 : count); ++layer) {
       const Class last = result;
       for (const Step &step : steps)
         result = behindOne(step, span, result);

@@ -29,7 +29,7 @@ struct Update {
 /// Class of a stream behind so many layers of these steps, from its class before; absent where
 /// nothing is known.
 std::optional<Class> classBehind(const std::vector<Update> &steps, const Span &span, int64_t count,
-                                 const Class &before);
+                                 const std::optional<Class> &before);
 /// Of the largest that a number is.
 std::optional<Class> classOf(const Rate &x);
 

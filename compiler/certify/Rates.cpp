@@ -147,7 +147,6 @@ namespace {
 /// Both sums of a schedule; one twice where the value is exactly it.
 struct Range {
   std::optional<std::vector<Written>> low, high;
-  bool isExact = false;
 };
 } // namespace
 
@@ -155,8 +154,8 @@ static Range rangeOf(const std::string &schedule) {
   const std::string dots = " .. ";
   size_t at = schedule.find(dots);
   if (at == std::string::npos)
-    return {writtenOf(schedule), writtenOf(schedule), /*isExact=*/true};
-  return {writtenOf(schedule.substr(0, at)), writtenOf(schedule.substr(at + dots.size())), false};
+    return {writtenOf(schedule), writtenOf(schedule)};
+  return {writtenOf(schedule.substr(0, at)), writtenOf(schedule.substr(at + dots.size()))};
 }
 
 static Terms ofSign(const std::vector<Written> &all, bool isNegative) {
@@ -178,11 +177,11 @@ static bool vanishes(const Monomial &y, const Monomial &x, bool orIsAtMostOne) {
   return true;
 }
 
-/// Whether a sum is not negative where N is large: each negative term is paid for by a positive
-/// one.
-static bool isFromZero(const std::vector<Written> &sum) {
+/// What is left of a sum where N is large once its positive terms have paid for the negative ones;
+/// absent where they cannot, so that it may be negative.
+static std::optional<Terms> floorOf(const std::vector<Written> &sum) {
   Terms positive = ofSign(sum, false);
-  std::vector<size_t> outgrown; // terms that pay for smaller ones by what is left of them
+  std::vector<Monomial *> outgrown; // terms that pay for smaller ones by what is left of them
   for (const Monomial &y : ofSign(sum, true)) {
     auto paying = [&](bool orIsAtMostOne) {
       return std::find_if(positive.begin(), positive.end(), [&](const Monomial &x) {
@@ -190,13 +189,19 @@ static bool isFromZero(const std::vector<Written> &sum) {
       });
     };
     if (auto x = paying(false); x != positive.end())
-      outgrown.push_back(static_cast<size_t>(x - positive.begin()));
+      outgrown.push_back(&*x);
     else if (x = paying(true); x != positive.end())
       x->c -= above(y.c);
     else
-      return false;
+      return std::nullopt;
   }
-  return std::all_of(outgrown.begin(), outgrown.end(), [&](size_t x) { return positive[x].c > 0; });
+  for (Monomial *x : outgrown)
+    if (!(x->c > 0))
+      return std::nullopt;
+  for (Monomial *x : outgrown)
+    x->c *= 1 - 1 / 64.0;
+  std::erase_if(positive, [](const Monomial &x) { return !(x.c > 0); });
+  return positive;
 }
 
 // |x| <= P for 0 <= x <= P - ..., and |x| <= P + M for x >= ... - M.
@@ -205,41 +210,78 @@ Rate rateOf(const std::string &schedule) {
   if (!range.low || !range.high)
     return std::nullopt;
   Terms above = ofSign(*range.high, false);
-  return isFromZero(*range.low) ? Rate(above) : sumOf(above, ofSign(*range.low, true));
+  return floorOf(*range.low) ? Rate(above) : sumOf(above, ofSign(*range.low, true));
+}
+
+/// 1/x from one positive term m, where all negative ones t are a share of it: 1/m + t/m^2 + ...
+static Rate inverseFrom(const Monomial &m, const Terms &negative) {
+  double share = 0;
+  for (const Monomial &t : negative) {
+    bool isSmall = vanishes(t, m, /*orIsAtMostOne=*/false);
+    if (!isSmall && !vanishes(t, m, /*orIsAtMostOne=*/true))
+      return std::nullopt;
+    share = addUp(share, isSmall ? 1 / 64.0 : divUp(t.c, m.c)); // below any share of m
+  }
+  if (!(share < 1) || !std::isfinite(m.c))
+    return std::nullopt;
+  bool isWhole = m.c == std::round(m.c); // else it was rounded up, perhaps by 1e-9
+  Monomial one = {mulUp(divUp(1, m.c), isWhole ? 1 : 1 + 3e-9), -m.p, -m.s, -m.q};
+  Rate result = Terms{one};
+  double more = divUp(1 + 1e-8, addDown(1, -share));
+  for (const Monomial &t : negative)
+    result = sumOf(result, productOf(Terms{{mulUp(t.c, more), t.p, t.s, t.q}},
+                                     productOf(Terms{one}, Terms{one})));
+  return result;
 }
 
 Rate rateOfInverse(const std::string &schedule) {
   Range range = rangeOf(schedule);
-  if (!range.isExact || !range.low || range.low->size() != 1)
-    return std::nullopt;
-  const Monomial &one = range.low->front().term;
-  // Its c may have been rounded up by so much.
-  return Terms{{divUp(1 + 2e-9, one.c), -one.p, -one.s, -one.q}};
+  Rate result;
+  if (!range.low)
+    return result;
+  std::vector<Rate> all; // each of them is above 1/x
+  for (const Monomial &m : ofSign(*range.low, false))
+    all.push_back(inverseFrom(m, ofSign(*range.low, true)));
+  for (const Monomial &m : floorOf(*range.low).value_or(Terms()))
+    all.push_back(inverseFrom(m, {}));
+  for (const Rate &one : all)
+    if (isLess(one, result))
+      result = one;
+  return result;
 }
 
 //===-- layers -----------------------------------------------------------------===//
 
-/// The coefficient of N in a line in N; absent where it is none.
-static std::optional<double> shareOf(const std::optional<std::vector<Written>> &line) {
-  double share = 0;
-  for (size_t i = 0; line && i < line->size(); ++i) {
-    const auto &[term, isNegative] = (*line)[i];
+namespace {
+/// share N + offset.
+struct Line {
+  double share = 0, offset = 0;
+};
+} // namespace
+
+static std::optional<Line> lineOf(const std::optional<std::vector<Written>> &sum) {
+  Line line;
+  for (size_t i = 0; sum && i < sum->size(); ++i) {
+    const auto &[term, isNegative] = (*sum)[i];
     bool isLinear = term.p == 0 && term.q == 0 && term.s == 1;
-    if (!isLinear && !term.isConstant())
+    if ((!isLinear && !term.isConstant()) || !std::isfinite(term.c))
       return std::nullopt;
-    if (isLinear)
-      share = isNegative ? -term.c : term.c;
+    (isLinear ? line.share : line.offset) = isNegative ? -term.c : term.c;
   }
-  return line ? std::optional(share) : std::nullopt;
+  return sum ? std::optional(line) : std::nullopt;
 }
 
+// A few layers more than a share are less than a little more of it, where N is large.
 Span spanOf(const std::string &from, const std::string &to) {
   if (from.empty() && to.empty()) // the same layers at every depth
     return {};
-  std::optional<double> first = shareOf(rangeOf(from).low), last = shareOf(rangeOf(to).high);
-  if (!first || !last || *last > 1.1 || *first < 0)
+  std::optional<Line> first = lineOf(rangeOf(from).low), last = lineOf(rangeOf(to).high);
+  if (!first || !last || first->share < 0 || last->share < 0)
     return {/*isKnown=*/false};
-  return {/*isKnown=*/true, /*isGrowing=*/*last > 0, /*isLate=*/*first > 0};
+  Span span;
+  span.from = first->share * (first->offset < 0 ? 63 / 64.0 : 1 - 1e-8);
+  span.to = last->share * (last->offset > 0 ? 65 / 64.0 : 1);
+  return span;
 }
 
 } // namespace lnx::certify

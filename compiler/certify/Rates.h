@@ -32,11 +32,16 @@ Rate rateOf(const std::string &schedule);
 /// Of 1/x.
 Rate rateOfInverse(const std::string &schedule);
 
-/// Layers of a repeat at every large depth, from and to as the program states them.
+/// Whether what grows like x is of a smaller class than y.
+bool isLess(const Rate &x, const Rate &y);
+
+/// Layers of a repeat at every large depth: from so many N to so many; 0: at a layer of its own.
 struct Span {
   bool isKnown = true;
-  bool isGrowing = false; ///< as many as a share of N
-  bool isLate = false;    ///< from a share of N on
+  double from = 0, to = 0;
+
+  bool isGrowing() const { return to > 0; }
+  bool isLate() const { return from > 0; }
 };
 Span spanOf(const std::string &from, const std::string &to);
 

@@ -282,3 +282,65 @@ TEST(Certificate, OfRandomSpecsHasTheirClasses) {
   std::printf("%d of 150 random specs have a certified class\n", classes);
   EXPECT_GT(classes, 20);
 }
+
+// Factors that change with the layer and the depth, stacks that do: no class is refused.
+// LNX_SOUNDNESS_CASES sets the number of models.
+TEST(Certificate, OfRandomSchedulesHasTheirClasses) {
+  const std::vector<std::string> numbers = {"1",
+                                            "1",
+                                            "0.5",
+                                            "1/3",
+                                            "2",
+                                            "1/depth",
+                                            "1/l",
+                                            "l^(-1/2)",
+                                            "depth^(-1/2)",
+                                            "2/l",
+                                            "l/depth",
+                                            "(1 - 1/(2*l))",
+                                            "(1 - 1/depth)",
+                                            "(1 + 1/l)",
+                                            "max(1/l, 1/depth)",
+                                            "min(1, 12/depth)",
+                                            "log(depth)/depth",
+                                            "l^(-3/2)",
+                                            "(l*depth)^(-1/2)",
+                                            "(depth - l + 1)/depth"};
+  const char *wanted = std::getenv("LNX_SOUNDNESS_CASES");
+  int cases = wanted ? std::atoi(wanted) : 250, classes = 0;
+  for (int index = 0; index < cases; ++index) {
+    Draw draw(100 + index);
+    std::string body, other;
+    for (std::string *steps : {&body, &other})
+      for (int count = 1 + draw.below(2); count > 0; --count) {
+        std::string a = draw.oneOf(numbers), dt = draw.oneOf(numbers);
+        std::string update = draw.oneOf(
+            {"mlp(x, hidden = 6, bias = 0)", "mlp(layernorm(x), hidden = 6)",
+             "layernorm(mlp(x, hidden = 6))", "glu(x, hidden = 5)", "attn(rmsnorm(x), heads)",
+             "glu(" + draw.oneOf(numbers) + "*layernorm(x), hidden = 5, act = tanh)",
+             "lam*mlp(x/" + draw.oneOf(numbers) + ", hidden = 6, bias = 0)", "tanh(x)"});
+        std::string step = a + "*x + " + dt + "*" + update;
+        *steps += "x <- " + (draw.below(5) == 0 ? "layernorm(" + step + ")" : step) + "\n";
+      }
+    if (draw.below(3) == 0)
+      body =
+          "if l <= depth/" + draw.oneOf({"2", "4"}) + " {\n" + body + "} else {\n" + other + "}\n";
+    std::string text = "def b(x, l, depth, heads) {\n  param lam : [dim(x)] ~ ones\n" + body +
+                       "  return x\n}\nmodel m(depth = 12) = gpt2(block = b, depth = depth, width "
+                       "= 8, heads = 2, vocab = 12, context = 4)\n";
+    SCOPED_TRACE("model " + std::to_string(index) + "\n" + text);
+    Verified verified(text);
+    std::optional<stable::Report> report = reportOf(verified, "", {}, /*isPromised=*/true);
+    ASSERT_TRUE(report);
+    EXPECT_EQ(refusalOf(report->certificate), "") << print(report);
+    const ::lnx::certify::Document document = read(report->certificate);
+    const ::lnx::certify::Conclusion *growth = conclusionOf(document, "forward.growth");
+    const stable::Verdict *verdict = find(report, "forward.growth");
+    ASSERT_TRUE(verdict);
+    if (growth)
+      EXPECT_EQ(growth->growth, verdict->growth);
+    classes += growth && !growth->growth.empty();
+  }
+  std::printf("%d of %d random schedules have a certified class\n", classes, cases);
+  EXPECT_GT(classes, cases / 3);
+}

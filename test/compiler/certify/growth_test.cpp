@@ -122,19 +122,28 @@ TEST(CertifyGrowth, ReadsSchedules) {
   EXPECT_GE(at("~0.5", 1, 1e4), 0.5);
   for (const char *text : {"?", "0 .. ?", "", "l^", "1 +", "x", "N^1e-9", "-", "1*-2", "2 * l"})
     EXPECT_FALSE(rateOf(std::string(text))) << text;
-  EXPECT_EQ(valueOf(*rateOfInverse("1/2*N"), 1, 10) > 0.2, true);
-  for (const char *text : {"0 .. N", "N - 1", "0"})
-    EXPECT_FALSE(rateOfInverse(text) && std::isfinite(valueOf(*rateOfInverse(text), 1, 10)))
-        << text;
+  // what 1/x is, and never less
+  const std::tuple<const char *, double, double, double> inverses[] = {
+      {"1/2*N", 3, 1e4, 2e-4},     {"1 + l^-1", 1, 1e4, 1 / 2.0}, {"1 - N^-1", 3, 1e4, 1e4 / 9999},
+      {"1 - 1/2*l^-1", 1, 1e4, 2}, {"2*l - 1", 1, 1e4, 1},        {"N - l + 1", 1e4, 1e4, 1},
+      {"1/3 .. N", 1, 1e4, 3},     {"~0.25", 1, 1e4, 4}};
+  for (const auto &[text, l, n, value] : inverses) {
+    Rate rate = rateOfInverse(text);
+    ASSERT_TRUE(rate) << text;
+    EXPECT_GE(valueOf(*rate, l, n), value) << text;
+    EXPECT_LE(valueOf(*rate, l, n), value * 2.1) << text;
+  }
+  for (const char *text : {"0 .. N", "1 - l^-1", "0", "N - 2*N", "-1", "?", "l^-1 - N^-1"})
+    EXPECT_FALSE(rateOfInverse(text)) << text;
 }
 
 TEST(CertifyGrowth, ReadsLayers) {
-  EXPECT_FALSE(spanOf("", "").isGrowing);
-  EXPECT_TRUE(spanOf("1", "N").isGrowing);
-  EXPECT_FALSE(spanOf("1", "N").isLate);
-  EXPECT_TRUE(spanOf("1/4*N + 1 .. 1/4*N + 2", "N").isLate);
-  EXPECT_FALSE(spanOf("1", "4").isGrowing);
-  for (auto [from, to] : {std::pair("1", "N^1/2"), {"?", "N"}, {"1", "?"}, {"1", "2*N"}, {"1", ""}})
+  EXPECT_FALSE(spanOf("", "").isGrowing());
+  EXPECT_TRUE(spanOf("1", "N").isGrowing());
+  EXPECT_FALSE(spanOf("1", "N").isLate());
+  EXPECT_TRUE(spanOf("1/4*N + 1 .. 1/4*N + 2", "N").isLate());
+  EXPECT_FALSE(spanOf("1", "4").isGrowing());
+  for (auto [from, to] : {std::pair("1", "N^1/2"), {"?", "N"}, {"1", "?"}, {"1", ""}})
     EXPECT_FALSE(spanOf(from, to).isKnown) << from << " " << to;
 }
 
@@ -151,6 +160,11 @@ TEST(CertifyGrowth, KnowsWhatItDoesNotKnow) {
   using Terms = std::vector<Monomial>;
   EXPECT_EQ(classOfStep(rateOf(1.0), Terms{{1, -1 + 1e-11, 0, 0}}), "unclear");
   EXPECT_EQ(classOfStep(rateOf(1.0), Terms{{1, -1, 0, 0}}), "log");
+  Update half; // l/N <= 1/2 in the first half
+  half.next.line = seriesOf(Terms{{0.4}, {1, 1, -1, 0}});
+  EXPECT_EQ(print(*classBehind({half}, spanOf("1", "1/2*N"), 6, Class())), "bounded");
+  EXPECT_EQ(print(*classBehind({half}, all, 6, Class())), "exponential");
+  EXPECT_FALSE(classBehind({half}, spanOf("1", "1/2*N"), 6, std::nullopt));
   EXPECT_EQ(classOfStep(Terms{{1}, {0.5, -1, 0, 0}}, rateOf(0.0)), "power(1/2)");
   EXPECT_EQ(classOfStep(Terms{{1}, {INFINITY, -1, 0, 0}}, rateOf(0.0)), "none");
   EXPECT_EQ(classOfStep(Terms{{1}, {3, -0.5, 0, 0}}, rateOf(0.0)), "stretched(1/2)");
