@@ -63,7 +63,9 @@ Level lnx::levelOf(ModuleOp module) {
 }
 
 FailureOr<Precision> lnx::findPrecision(StringRef name, StringRef target) {
-  if (name == "f32" || name.empty())
+  if (name.empty())
+    return target == "cuda" ? Precision::bf16 : Precision::f32;
+  if (name == "f32")
     return Precision::f32;
   if (name == "bf16")
     return Precision::bf16;

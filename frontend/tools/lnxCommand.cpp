@@ -55,6 +55,9 @@ std::string shortBytes(size_t bytes) {
 void addModelOptions(CLI::App &command, ModelChoice &choice) {
   command.add_option("model", choice.path, "model.so, or a .lnx file to compile")->required();
   command.add_option("--set", choice.settings, "NAME=VALUE of a parameter of the .lnx model");
+  command.add_option("--precision", choice.precision,
+                     "of rows of the .lnx model: f32 or bf16 (default: bf16 on cuda)")
+      ->check(CLI::IsMember({"f32", "bf16"}));
 }
 
 // Compiled models may have any name; no .lnx file begins like one.

@@ -262,9 +262,6 @@ static void addLoopOptions(CLI::App &command, TrainCommand &options) {
   command.add_option("--device", options.model.device, "cpu or cuda, never another in its place")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  command.add_option("--precision", options.model.precision,
-                     "of rows between kernels, f32 or bf16 (default: f32)")
-      ->check(CLI::IsMember({"f32", "bf16"}));
   command.add_option("--threads", options.threads, "0: all; never changes a result")
       ->check(CLI::Range(0, 1024));
   command.add_option("--eval-every", train.evaluateEvery, "steps (default: a tenth of all)");

@@ -345,7 +345,7 @@ int main(int argc, char **argv) {
                "print the kernels of a training step instead: size, launches, bytes they move");
   app.add_flag("--json", command.json, "print that table as JSON");
   app.add_option("--precision", command.precision,
-                 "of rows between kernels: f32 or bf16 (default: f32)")
+                 "of rows between kernels: f32 or bf16 (default: bf16 for cuda, else f32)")
       ->type_name("NAME");
   app.add_option("--cpu", command.cpu,
                  "native, x86-64, x86-64-v2, x86-64-v3 or x86-64-v4 (default: native)")
