@@ -1,6 +1,7 @@
 // RUN: split-file %s %t
 // RUN: lnx-opt %t/joined.mlir --lnx-join-epilogues --lnx-form-groups | FileCheck %t/joined.mlir
 // RUN: lnx-opt %t/joined.mlir --lnx-join-epilogues --lnx-form-groups | lnx-opt --lnx-lower-groups=target=cuda --canonicalize --cse | FileCheck %t/joined.mlir --check-prefix=CALLS
+// RUN: lnx-opt %t/joined.mlir --lnx-join-epilogues --lnx-form-groups --lnx-set-precision | lnx-opt --lnx-lower-groups=target=cuda --canonicalize --cse | FileCheck %t/joined.mlir --check-prefix=NARROW
 // RUN: lnx-opt %t/apart.mlir --lnx-join-epilogues --lnx-form-groups | FileCheck %t/apart.mlir
 // RUN: lnx-opt %t/narrow.mlir --lnx-join-epilogues --lnx-form-groups --lnx-lower-groups=target=cuda | FileCheck %t/narrow.mlir
 
@@ -32,6 +33,13 @@ lnx.parameter @E "E" layers 1 from 0 <"normal", [0.02], [0.0]> : tensor<5x8xf32>
 // C of 16 columns with BIAS_GELU_AUX, 5, whose third matrix is the layer of the stack.
 // CALLS-LABEL: func.func @mlp
 // CALLS: call @lnx_matmul(%c0, %c0, %{{.*}}, %c16, %c8, %c0, %{{.*}}, %c8, %{{.*}}, %c16, %c0, %c0, %{{.*}}, %c16, %c5, %{{.*}}, %{{.*}}, %c16)
+// In bf16 the bias is rounded to the type of C, and a gradient of a bias is f32 as that of its weight.
+// NARROW-LABEL: func.func @mlp
+// NARROW: call @lnx_matmul(%c0, %c0, %{{.*}}, %c16, %c8, %c1, %{{.*}}, %c8, %{{.*}}, %c16, %c0, %c1, %{{.*}}, %c16, %c5, %{{.*}}, %{{.*}}, %c16)
+// NARROW-LABEL: func.func @attention
+// NARROW: call @lnx_matmul(%c1, %c0, %c8, %c8, %{{.*}}, %c1, %{{.*}}, %c8, %{{.*}}, %c8, %c1, %c0, %{{.*}}, %c8, %c9, %{{.*}}, %c0, %c0)
+// NARROW-LABEL: func.func @slope
+// NARROW: call @lnx_matmul(%c0, %c1, %{{.*}}, %c16, %c8, %c1, %{{.*}}, %c8, %{{.*}}, %c8, %c0, %c1, %{{.*}}, %c16, %c6, %c0, %{{.*}}, %c16)
 // CALLS-SAME: (index, index, index, index, index, index, index, index, index, index, index, index, index, index, index, index, index, index) -> ()
 func.func @mlp(%tokens: tensor<?xi32>, %targets: tensor<?xi32>) -> tensor<f32> attributes {lnx.entry} {
   %table = lnx.get @E : tensor<5x8xf32>
