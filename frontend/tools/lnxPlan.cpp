@@ -189,10 +189,6 @@ void addPlan(CLI::App &app, Action &action) {
   addModelOptions(*command, options->model);
   command->add_option("--gpu", options->gpu, "h100 or h200 (default: this machine's processor)")
       ->check(CLI::IsMember({"h100", "h200"}));
-  command
-      ->add_option("--precision", options->model.precision,
-                   "of rows between kernels, f32 or bf16 (default: f32)")
-      ->check(CLI::IsMember({"f32", "bf16"}));
   command->add_option("--batch", options->shape.batch, "sequences of a micro-batch")
       ->capture_default_str();
   options->time =
@@ -205,7 +201,7 @@ void addPlan(CLI::App &app, Action &action) {
       "The model is compiled for the device: the bytes are those that training reserves.\n"
       "Examples:\n"
       "  lnx plan gpt2.lnx\n"
-      "  lnx plan gpt2_xl.lnx --gpu h100 --batch 4 --time 1024 --precision bf16\n"
+      "  lnx plan gpt2_xl.lnx --gpu h100 --batch 4 --time 1024 --precision f32\n"
       "  lnx plan gpt2.lnx --set depth=48 --gpu h200 --json\n"
       "Exit codes: 6 it does not fit into this machine's memory, 7 not into the GPU's.");
   command->callback([options, &action] {
