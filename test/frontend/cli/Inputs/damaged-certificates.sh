@@ -1,11 +1,11 @@
-# damaged-certificates.sh CERTIFICATE FOLDER: lnx-certify ends soon, with 1 or 6 and one sentence, on
+# damaged-certificates.sh CERTIFIER CERTIFICATE FOLDER: it ends soon, with 1 or 6 and one sentence, on
 # files that are cut off, no JSON, nested deep, huge, or no files.
-whole=$1
-cd "$2" || exit 1
+certifier=$1 whole=$2
+cd "$3" || exit 1
 size=$(stat -c %s "$whole")
 fails() {
   expected=$1 file=$2
-  talk=$(ulimit -v 2097152; timeout 10 lnx-certify "$file" 2>&1 >/dev/null)
+  talk=$(ulimit -v 2097152; timeout 10 "$certifier" "$file" 2>&1 >/dev/null)
   code=$?
   if [ "$code" != "$expected" ] || [ "$(printf '%s\n' "$talk" | wc -l)" != 1 ]; then
     echo "exit code $code, not $expected, of $file: $talk" >&2
