@@ -30,11 +30,6 @@ static Verdict growthOf(Subject &subject, Weights weights, bool isSquared) {
   Verdict verdict;
   verdict.basis = weights == Weights::trajectory ? Basis::trajectory : Basis::worstCase;
   verdict.growth = upper.print();
-  if (upper.kind() == Growth::Kind::unknown && weights == Weights::declared) {
-    const Growth lower = isSquared ? subject.lowerGrowth().squared() : subject.lowerGrowth();
-    if (!(lower <= Growth::bounded()))
-      verdict.details.push_back("where every bound is attained, at least " + lower.print());
-  }
   if (upper.kind() == Growth::Kind::unbounded && subject.carrier(analysis)) {
     verdict.word = Word::refuted;
     verdict.lowerGrowth = verdict.growth;
