@@ -17,10 +17,11 @@ using namespace mlir::lnx;
 
 namespace {
 
-CompileOptions options() {
+CompileOptions options(Precision precision) {
   CompileOptions options;
   options.cpu = "x86-64-v3";
   options.target = "cuda";
+  options.precision = precision;
   return options;
 }
 
@@ -29,8 +30,8 @@ CompileOptions options() {
   std::exit(1);
 }
 
-void compile(mlir::ModuleOp module, const std::string &place) {
-  if (mlir::failed(compileToFile(module, place + ".so", options())))
+void compile(mlir::ModuleOp module, const std::string &place, Precision precision) {
+  if (mlir::failed(compileToFile(module, place + ".so", options(precision))))
     fail("cannot compile " + place);
 }
 
@@ -53,7 +54,7 @@ void writeCases(const std::string &folder, bool isShort) {
     std::snprintf(name, sizeof name, "%03zu", i);
     const std::string at = place(folder, "cases", name);
     auto module = mlir::parseSourceString<mlir::ModuleOp>(program.text, &context);
-    compile(*module, at);
+    compile(*module, at, Precision::f32);
     if (!write(at, item))
       fail("cannot write " + at);
   }
@@ -76,17 +77,18 @@ void writeTraining(const std::string &folder, const std::string &block, const st
     oracle.update({.rate = static_cast<float>(item.rate)});
   }
   const std::string at = place(folder, "trainings", name);
-  compile(*model.at(Level::spec), at);
+  compile(*model.at(Level::spec), at, Precision::f32);
   if (!write(at, item))
     fail("cannot write " + at);
 }
 
+/// Timed as it is trained: with rows in bf16.
 void writeTiming(const std::string &folder, const std::string &name, const std::string &text,
                  int64_t batch, int64_t time, int64_t width) {
   e2e::Model model(text);
   const std::string at = place(folder, "timings", name);
-  compile(*model.at(Level::spec), at);
-  auto table = kernelTable(*model.at(Level::spec), options(), batch * time);
+  compile(*model.at(Level::spec), at, Precision::bf16);
+  auto table = kernelTable(*model.at(Level::spec), options(Precision::bf16), batch * time);
   if (mlir::failed(table))
     fail("cannot count the kernels of " + name);
   Timing item{name, batch, time, width, {}};
