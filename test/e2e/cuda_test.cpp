@@ -46,7 +46,10 @@ void compareTraining(const std::string &text, int64_t vocabulary, const Size &si
     Ids ids = makeIds(size.batch, size.time, vocabulary, 100 + step);
     Result<double> loss = session.gradient(ids.view());
     ASSERT_TRUE(loss) << loss.error().message;
-    EXPECT_NEAR(*loss, oracle.gradient(ids, 1), toleranceOf(precision, size.batch * size.time))
+    // A loss of a hundred comes from logits of that size, which are rounded in proportion.
+    const double expected = oracle.gradient(ids, 1);
+    EXPECT_NEAR(*loss, expected,
+                toleranceOf(precision, size.batch * size.time) * std::max(1.0, expected / 10))
         << text << " step " << step;
     Result<UpdateReport> report = session.update(update);
     ASSERT_TRUE(report) << report.error().message;
@@ -93,16 +96,25 @@ INSTANTIATE_TEST_SUITE_P(
                     Size{"width = 20, heads = 2, depth = 2, vocab = 61, context = 16", 3, 1, 2},
                     Size{"width = 130, heads = 1, depth = 1, vocab = 61, context = 16", 1, 1, 2}));
 
-// Rows of 4097 numbers, read one by one, are more than the sixteen pieces of 256 threads that a
-// team keeps in registers.
+// Numbers that are read one by one: rows of 3501 do not fit the registers of a team, which reads
+// them again for each reduction; rows of 8195 are more than the pieces of any team.
 TEST(CudaTraining, RowsWiderThanATeam) {
-  compareTraining("model m(vocab = 11, context = 4, width = 4097) {\n"
-                  "  param E : [vocab, width] ~ normal(0.02)\n"
-                  "  x = E[tokens]\n"
-                  "  repeat l in 1..2 { x <- x + 0.5 * layernorm(x) }\n"
-                  "  return layernorm(x) @ transpose(E)\n"
-                  "}\n",
-                  11, Size{"", 1, 3, 1}, Optimizer::sgd);
+  for (int width : {3501, 8195})
+    compareTraining("model m(vocab = 11, context = 4, width = " + std::to_string(width) +
+                        ") {\n"
+                        "  param E : [vocab, width] ~ normal(0.02)\n"
+                        "  x = E[tokens]\n"
+                        "  repeat l in 1..2 { x <- x + 0.5 * layernorm(x) }\n"
+                        "  return layernorm(x) @ transpose(E)\n"
+                        "}\n",
+                    11, Size{"", 1, 3, 1}, Optimizer::sgd);
+}
+
+// The same for rows that vectors fit, in whole layers: 1600 numbers are two pieces.
+TEST(CudaTraining, RowsReadAgain) {
+  compareTraining("peri_ln",
+                  Size{"width = 1600, heads = 25, depth = 1, vocab = 61, context = 16", 1, 3, 1},
+                  Optimizer::sgd);
 }
 
 TEST(CudaTraining, WidePeri) { compareTraining("peri_ln", wide, Optimizer::adamw); }

@@ -19,9 +19,60 @@ static int64_t widestLanes(GroupOp group) {
   return anyNarrow ? 8 : 4;
 }
 
+/// Registers of a thread: what it holds, and addresses and a piece's own values beside it, which
+/// the kernels of Peri-LN layers need at most. Rows that are read again need fewer addresses.
+static int64_t registersOf(const TeamShape &shape, int64_t pieces, const RowPressure &pressure) {
+  constexpr int64_t others = 49, othersAgain = 40;
+  int64_t sums = shape.sumsInMemory ? 0 : pieces * pressure.sums;
+  return shape.rereads ? othersAgain + shape.lanes * (sums + pressure.nest)
+                       : others + shape.lanes * (sums + pieces * (pressure.kept - pressure.sums));
+}
+
+/// Of a row, in the registers of one thread: in sixteen pieces at most.
+static int64_t mostNumbers(const TeamShape &shape) {
+  return std::min<int64_t>(16 * shape.lanes, 64);
+}
+
+/// Chooses threads so that a row of `size` numbers is of few pieces; false where they do not fit
+/// the registers.
+static bool fitThreads(TeamShape &shape, int64_t size, const RowPressure &pressure) {
+  // ptxas 13.0 gives the threads of a block half of the processor's registers, whatever else it is
+  // told (measured with .maxntid 64 to 1024).
+  constexpr int64_t blockRegisters = 32768, threadRegisters = 255;
+  int64_t one = llvm::alignTo(llvm::divideCeil(size, shape.lanes), warpSize);
+  for (int64_t most : {256, 512, 128}) {
+    shape.threads = std::min<int64_t>(one, most);
+    int64_t pieces = llvm::divideCeil(size, shape.span());
+    // Spread over the pieces: 1600 numbers are two pieces of 224 threads, not of 256.
+    shape.threads = llvm::alignTo(llvm::divideCeil(size, pieces * shape.lanes), warpSize);
+    int64_t limit = std::min(threadRegisters, blockRegisters / shape.threads / 8 * 8);
+    if (pieces * shape.lanes <= mostNumbers(shape) && registersOf(shape, pieces, pressure) <= limit)
+      return true;
+  }
+  return false;
+}
+
+/// The first way that fits: registers for all, sums in the block's memory, reading again, both.
+/// What fits in no way reads again and is spilled a little, which is better than an operation at a
+/// time.
+static LogicalResult fitRegisters(TeamShape &shape, int64_t size, const RowPressure &pressure,
+                                  bool inPlace) {
+  constexpr int64_t mostMemory = 40960; // of 48 KiB, with the words of reductions
+  bool hasRoom = pressure.sums > 0 && 4 * size * pressure.sums <= mostMemory;
+  for (bool rereads : {false, true})
+    for (bool inMemory : {false, true}) {
+      shape.rereads = rereads;
+      shape.sumsInMemory = inMemory;
+      if ((!rereads || !inPlace) && (!inMemory || hasRoom) && fitThreads(shape, size, pressure))
+        return success();
+    }
+  shape.sumsInMemory = hasRoom;
+  shape.rereads = !inPlace;
+  shape.threads = size > 256 * mostNumbers(shape) ? 512 : 256;
+  return success(size <= shape.threads * mostNumbers(shape));
+}
+
 FailureOr<TeamShape> cuda::shapeOf(GroupOp group, const RowPlan &plan, bool inPlace) {
-  // Threads of a row at most, and pieces and numbers of a row that one thread holds in registers.
-  constexpr int64_t mostThreads = 256, mostPieces = 16, mostNumbers = 64;
   TeamShape shape;
   shape.lanes = widestLanes(group);
   int64_t largest = 1;
@@ -30,10 +81,7 @@ FailureOr<TeamShape> cuda::shapeOf(GroupOp group, const RowPlan &plan, bool inPl
     while (!nest.dims.empty() && nest.dims.back() % shape.lanes != 0)
       shape.lanes /= 2;
   }
-  int64_t wanted = llvm::alignTo(llvm::divideCeil(largest, shape.lanes), warpSize);
-  shape.threads = std::min(wanted, mostThreads);
-  int64_t pieces = llvm::divideCeil(largest, shape.span());
-  if (pieces > mostPieces || pieces * shape.lanes > mostNumbers)
+  if (failed(fitRegisters(shape, largest, rowPressure(plan), inPlace)))
     return failure();
   // Four warps a block, each with a row of its own, unless the block's rows are summed. Warps
   // behind the last row read it again, so nobody may overwrite it.
@@ -46,14 +94,45 @@ int64_t RowEmitter::pieceCount(const Nest &nest) const {
   return nest.dims.empty() ? 1 : llvm::divideCeil(nest.size, team.shape.span());
 }
 
+//===-- sums over rows ---------------------------------------------------------===//
+
+bool RowEmitter::hasMemorySums(const Nest &nest) const {
+  return team.shape.sumsInMemory && !nest.dims.empty();
+}
+
 SmallVector<Value> RowEmitter::startSums() {
   SmallVector<Value> sums;
   Value zero = floatOf(b, loc, 0);
-  for (const Nest &nest : plan.nests)
-    for (const Sink &sink : nest.sinks)
-      for (int64_t piece = 0; sink.kind == Sink::sumRows && piece < pieceCount(nest); ++piece)
-        sums.push_back(nest.dims.empty() ? zero : widened(zero));
+  for (const Nest &nest : plan.nests) {
+    begin(nest);
+    for (const Sink &sink : nest.sinks) {
+      if (sink.kind != Sink::sumRows)
+        continue;
+      bool inMemory = hasMemorySums(nest);
+      if (inMemory)
+        sumMemory[sink.result] = team.allocate(nest.size);
+      for (size_t piece = 0; piece < pieces.size(); ++piece)
+        if (inMemory)
+          addToMemory(sumMemory[sink.result], piece, Value());
+        else
+          sums.push_back(nest.dims.empty() ? zero : widened(zero));
+    }
+  }
   return sums;
+}
+
+Value RowEmitter::loadSum(Value memory, size_t piece) {
+  return loadAt({memory, false}, flatten(nest->all(), pieces[piece].ivs), isWide(nest->all()));
+}
+
+/// Each element belongs to one thread, so nobody waits.
+void RowEmitter::addToMemory(Value memory, size_t piece, Value value) {
+  guarded({pieces[piece].isValid}, [&] {
+    Value sum = widened(floatOf(b, loc, 0));
+    if (value)
+      sum = arith::AddFOp::create(b, loc, loadSum(memory, piece), value);
+    store({memory, false}, piece, Value(), sum);
+  });
 }
 
 void RowEmitter::emit(Value row, Value isRow, SmallVectorImpl<Value> &sums) {
@@ -69,6 +148,8 @@ void RowEmitter::emit(Value row, Value isRow, SmallVectorImpl<Value> &sums) {
       emitNumbers(nest, sums, sum);
     else
       emitNest(nest, sums, sum);
+    if (team.shape.rereads)
+      wholes.clear();
   }
 }
 
@@ -79,9 +160,10 @@ void RowEmitter::storeSums(Value chunk, ArrayRef<Value> sums) {
     for (const Sink &sink : nest.sinks) {
       if (sink.kind != Sink::sumRows)
         continue;
-      for (size_t piece = 0; piece < static_cast<size_t>(pieceCount(nest)); ++piece) {
-        Value value = sums[sum++],
-              condition = nest.dims.empty() ? isLeader() : pieces[piece].isValid;
+      for (size_t piece = 0; piece < pieces.size(); ++piece) {
+        Value memory = sumMemory.lookup(sink.result);
+        Value value = memory ? loadSum(memory, piece) : sums[sum++];
+        Value condition = nest.dims.empty() ? isLeader() : pieces[piece].isValid;
         guarded({condition}, [&] { store(buffers.results[sink.result], piece, chunk, value); });
       }
     }
@@ -145,25 +227,46 @@ void RowEmitter::emitNumbers(const Nest &nest, SmallVectorImpl<Value> &sums, siz
   }
 }
 
+/// All values are computed before anything is written, or a piece after the other where they would
+/// not fit.
 void RowEmitter::emitNest(const Nest &nest, SmallVectorImpl<Value> &sums, size_t &sum) {
   SmallVector<SmallVector<Value>> values(nest.sinks.size());
-  for (auto [sink, ofSink] : llvm::zip_equal(nest.sinks, values))
-    for (size_t piece = 0; piece < pieces.size(); ++piece)
-      ofSink.push_back(widened(get(sink.value, nest.all(), piece)));
-  for (auto [sink, ofSink] : llvm::zip_equal(nest.sinks, values)) {
-    if (sink.kind == Sink::reduce) {
-      sink.reduced == nest.all() ? reduce(sink, ofSink) : reducePart(sink, ofSink);
-      continue;
-    }
-    for (auto [piece, value] : llvm::enumerate(ofSink)) {
-      if (sink.kind == Sink::store)
-        writeResult(sink, piece, value);
-      if (sink.kind == Sink::sumRows) {
-        sums[sum] = arith::AddFOp::create(b, loc, sums[sum], value);
-        ++sum;
-      }
-    }
+  SmallVector<size_t> firstSum;
+  for (const Sink &sink : nest.sinks) {
+    firstSum.push_back(sum);
+    sum += sink.kind == Sink::sumRows && !hasMemorySums(nest) ? pieces.size() : 0;
   }
+  auto compute = [&](size_t piece) {
+    for (auto [sink, ofSink] : llvm::zip_equal(nest.sinks, values))
+      ofSink.push_back(widened(get(sink.value, nest.all(), piece)));
+  };
+  auto use = [&](size_t piece) {
+    for (auto [index, sink] : llvm::enumerate(nest.sinks)) {
+      if (sink.kind == Sink::store)
+        writeResult(sink, piece, values[index][piece]);
+      if (sink.kind != Sink::sumRows)
+        continue;
+      if (hasMemorySums(nest)) {
+        addToMemory(sumMemory[sink.result], piece, values[index][piece]);
+        continue;
+      }
+      Value &total = sums[firstSum[index] + piece];
+      total = arith::AddFOp::create(b, loc, total, values[index][piece]);
+    }
+  };
+  for (size_t piece = 0; piece < pieces.size(); ++piece) {
+    compute(piece);
+    if (!team.shape.rereads)
+      continue;
+    use(piece);
+    // Nothing moves over a barrier: else all pieces are read first, which is what does not fit.
+    team.barrier();
+  }
+  for (size_t piece = 0; piece < pieces.size() && !team.shape.rereads; ++piece)
+    use(piece);
+  for (auto [sink, ofSink] : llvm::zip_equal(nest.sinks, values))
+    if (sink.kind == Sink::reduce)
+      sink.reduced == nest.all() ? reduce(sink, ofSink) : reducePart(sink, ofSink);
 }
 
 //===-- reductions -----------------------------------------------------------===//

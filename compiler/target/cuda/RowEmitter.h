@@ -19,6 +19,14 @@ struct RowBuffers {
 /// The team for a plan; failure where a row does not fit the registers of its threads.
 FailureOr<TeamShape> shapeOf(GroupOp group, const RowPlan &plan, bool inPlace);
 
+/// Values that a thread holds of each of its elements.
+struct RowPressure {
+  int64_t kept = 0; ///< at most at once, sums included
+  int64_t sums = 0; ///< over rows, all the time
+  int64_t nest = 0; ///< of one nest alone
+};
+RowPressure rowPressure(const RowPlan &plan);
+
 class RowEmitter {
 public:
   RowEmitter(OpBuilder &builder, Location loc, const RowPlan &plan, const RowBuffers &buffers,
@@ -45,6 +53,10 @@ private:
   void emitNumbers(const Nest &nest, llvm::SmallVectorImpl<Value> &sums, size_t &sum);
   void emitNest(const Nest &nest, llvm::SmallVectorImpl<Value> &sums, size_t &sum);
   int64_t pieceCount(const Nest &nest) const;
+  bool hasMemorySums(const Nest &nest) const;
+  /// Adds to, or with null clears, what the block's memory holds of a sum's piece.
+  void addToMemory(Value memory, size_t piece, Value value);
+  Value loadSum(Value memory, size_t piece);
   // Values.
   Value get(Value value, DimSet dims, size_t piece);
   Value compute(Value value, DimSet dims, size_t piece);
@@ -73,7 +85,8 @@ private:
   Team &team;
   Value row, isRow;
   const Nest *nest = nullptr;
-  llvm::SmallVector<Piece> pieces; ///< of the current nest
+  llvm::SmallVector<Piece> pieces;           ///< of the current nest
+  llvm::DenseMap<unsigned, Value> sumMemory; ///< by the group's result
   llvm::DenseMap<Value, Value> numbers;
   /// Values of whole rows by the size of their nest: all nests of a size cut rows alike.
   llvm::DenseMap<std::pair<Value, int64_t>, llvm::SmallVector<Value>> wholes;

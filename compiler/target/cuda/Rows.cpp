@@ -103,7 +103,8 @@ public:
       emitter.emit(loop.getInductionVar(), Value(), next);
       if (emitter.usesMemory())
         team.barrier();
-      scf::YieldOp::create(b, loc, next);
+      if (!next.empty()) // without carried values the loop has its end already
+        scf::YieldOp::create(b, loc, next);
     }
     Value chunk = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
     emitter.storeSums(chunk, SmallVector<Value>(loop.getResults()));

@@ -17,6 +17,10 @@ struct TeamShape {
   int64_t threads = warpSize; ///< of one row, a multiple of 32
   int64_t rows = 1;           ///< teams in a block; 1 where a team has several warps
   int64_t lanes = 4;          ///< neighbouring numbers that a thread reads at once: 1, 2, 4 or 8
+  /// Each nest reads its inputs and computes its values again, piece by piece: what a row needs at
+  /// once does not fit the registers.
+  bool rereads = false;
+  bool sumsInMemory = false; ///< sums over rows of whole rows are in the block's memory
 
   int64_t blockThreads() const { return threads * rows; }
   /// Floats that the team takes in one go.
