@@ -25,12 +25,10 @@ std::vector<Series> samples() {
   mixed[3] = 0;
   const Schedule depth = Schedule::depth(1);
   std::vector<Series> all;
-  for (const std::vector<double> &values : {one, other, mixed})
-    for (double factor : {1.0, 0.25, -3.0, 1e300, 1e-300})
-      all.push_back(Series(factor) * Series(values));
-  const Series table(one);
-  for (const Series &factor : {Series(2.0), Series(7.0), Series(1e-200)})
-    all.push_back(factor * table);
+  const Series table(one); // multiples share its values, others with the same numbers do not
+  for (const Series &values : {table, Series(one), Series(other), Series(mixed)})
+    for (double factor : {1.0, 0.25, 2.0, -3.0, 1e300, 1e-300, 1e-200})
+      all.push_back(Series(factor) * values);
   all.push_back(table * table);
   for (double value : {0.0, 1.0, -1.0, 0.7, 100.0, infinity, -infinity}) {
     all.push_back(value);
