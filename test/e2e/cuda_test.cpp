@@ -184,6 +184,28 @@ TEST(CudaTraining, RoundedRowsAreCloseToFullOnes) {
   EXPECT_NEAR(*loss, oracle.gradient(ids, 1), 1e-2);
 }
 
+// Evaluation and the head without a loss with rows in bf16. The head of `next` is f32, so a logit
+// is as far off as the rows that go other ways: some 2^-8 of the largest.
+TEST(CudaTraining, RoundedEvaluationAndNextAgree) {
+  Model model(gpt2("peri_ln", small.settings));
+  Session session = makeSession(model.compile({.target = "cuda", .precision = Precision::bf16}),
+                                {.device = "cuda", .batch = 3, .time = 16, .seed = 7});
+  Oracle oracle(model, session, Precision::bf16);
+  Ids ids = makeIds(3, 16, 61, 5);
+  Result<double> loss = session.evaluate(ids.view());
+  ASSERT_TRUE(loss) << loss.error().message;
+  EXPECT_NEAR(*loss, oracle.evaluate(ids), toleranceOf(Precision::bf16, 48));
+  std::vector<int32_t> prompt = {1, 5, 7};
+  Result<std::span<const float>> logits = session.next(prompt);
+  ASSERT_TRUE(logits) << logits.error().message;
+  std::vector<double> expected = oracle.next(prompt);
+  double largest = 0;
+  for (double logit : expected)
+    largest = std::max(largest, std::abs(logit));
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR((*logits)[i], expected[i], 0x1p-8 * largest) << i;
+}
+
 // What the kernels observe of the stream, and the head without a loss.
 TEST(CudaTraining, StatisticsEvaluationAndNextAgree) {
   Model model(gpt2("peri_ln", small.settings));
