@@ -184,8 +184,9 @@ TEST(CudaTraining, RoundedRowsAreCloseToFullOnes) {
   EXPECT_NEAR(*loss, oracle.gradient(ids, 1), 1e-2);
 }
 
-// Evaluation and the head without a loss with rows in bf16. The head of `next` is f32, so a logit
-// is as far off as the rows that go other ways: some 2^-8 of the largest.
+// Evaluation and the head without a loss with rows in bf16. A number that goes the other way moves
+// all that follow by 2^-8 of itself, and more of them go other ways: a few such moves are left in a
+// logit, 2^-6 of the largest.
 TEST(CudaTraining, RoundedEvaluationAndNextAgree) {
   Model model(gpt2("peri_ln", small.settings));
   Session session = makeSession(model.compile({.target = "cuda", .precision = Precision::bf16}),
@@ -203,7 +204,7 @@ TEST(CudaTraining, RoundedEvaluationAndNextAgree) {
   for (double logit : expected)
     largest = std::max(largest, std::abs(logit));
   for (size_t i = 0; i < expected.size(); ++i)
-    EXPECT_NEAR((*logits)[i], expected[i], 0x1p-8 * largest) << i;
+    EXPECT_NEAR((*logits)[i], expected[i], 0x1p-6 * largest) << i;
 }
 
 // What the kernels observe of the stream, and the head without a loss.
