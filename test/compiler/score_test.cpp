@@ -66,7 +66,7 @@ TEST(Score, s110_is_monotone) {
 
 // The same numbers from equations, with Xavier weights and with logits and range left out as the
 // page does. Post-LN's gradients grow exponentially behind GELU and not behind ReLU, where the page
-// has 68 for a class that is not known (decision 13).
+// has 68 for a class that is not known (decision 14).
 TEST(Score, s110_from_equations) {
   const std::pair<const char *, double> rows[] = {{"peri_ln, dt = 0.1", 88.4},
                                                   {"peri_ln", 86.3},
