@@ -1,9 +1,12 @@
 // plan.h: what a session will reserve, before there is one.
 //
+//   Result<Program> program = Program::load("model.so");
+//   const lnx_program &code = **program;
 //   SessionOptions options = {.device = "cuda", .batch = 8, .time = 1024};
-//   Result<MemoryPlan> plan = planMemory(*program, options);
+//   Result<MemoryPlan> plan = planMemory(code, options);
+//   const size_t bytes = size_t{80} << 30;
 //   if (plan && plan->total() > bytes)
-//     options.batch = largestBatch(*program, options, bytes);
+//     options.batch = largestBatch(code, options, bytes);
 //
 // Session::create reserves by the same plan, so nothing here is an estimate.
 #ifndef LNX_PLAN_H

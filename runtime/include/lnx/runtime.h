@@ -48,7 +48,7 @@ private:
 };
 
 struct SessionOptions {
-  std::string device = "cpu"; // the only one so far
+  std::string device = "cpu"; // or "cuda"
   int64_t batch = 1;          // sequences per micro-batch
   int64_t time = 1;           // tokens per sequence, at most the program's context
   int threads = 0;            // 0: as many as the machine has; never changes a result
