@@ -162,7 +162,8 @@ void EmitPtx::runOnOperation() {
     int64_t threads = kernel.getKnownBlockSize().value_or(ArrayRef<int32_t>(1)).front();
     // Sums over rows run two blocks for each processor (Rows.cpp). Unless told, ptxas 13.0 saves
     // registers for more of them and spills: 12 columns a thread of GELU's gradient, f32.
-    kernel->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(2));
+    // Twice more than 512 threads would have 32 registers each.
+    kernel->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(threads > 512 ? 1 : 2));
     table.push_back(builder.getDictionaryAttr(
         {builder.getNamedAttr("name", builder.getStringAttr(kernel.getName())),
          builder.getNamedAttr("threads", builder.getI64IntegerAttr(threads))}));

@@ -118,11 +118,16 @@ Value Team::offset(int64_t floats) {
 
 void Team::barrier() { gpu::BarrierOp::create(b, loc); }
 
-Value Team::reduce(vector::CombiningKind kind, Value value) {
+Value Team::reduceWarp(vector::CombiningKind kind, Value value) {
   for (int32_t distance = warpSize / 2; distance > 0; distance /= 2) {
     auto shuffle = gpu::ShuffleOp::create(b, loc, value, distance, warpSize, gpu::ShuffleMode::XOR);
     value = combine(b, loc, kind, value, shuffle.getShuffleResult());
   }
+  return value;
+}
+
+Value Team::reduce(vector::CombiningKind kind, Value value) {
+  value = reduceWarp(kind, value);
   if (shape.threads == warpSize)
     return value;
   Value words = allocate(shape.threads / warpSize);
@@ -132,6 +137,9 @@ Value Team::reduce(vector::CombiningKind kind, Value value) {
     scf::YieldOp::create(inner, loc);
   });
   barrier();
+  // As many warps as a warp has lanes: one read each, where 32 at once would take 32 registers.
+  if (shape.threads == warpSize * warpSize)
+    return reduceWarp(kind, memref::LoadOp::create(b, loc, words, lane));
   Value sum = memref::LoadOp::create(b, loc, words, indexOf(b, loc, 0));
   for (int64_t i = 1; i < shape.threads / warpSize; ++i)
     sum = combine(b, loc, kind, sum, memref::LoadOp::create(b, loc, words, indexOf(b, loc, i)));

@@ -41,8 +41,8 @@ public:
   Value thread; ///< index in the team
   Value number; ///< of the team in its block; null where there is only one
 
-  /// `value` of all threads combined, f32: by shuffles in each warp, then over the warps in order,
-  /// so that every thread gets the same bits.
+  /// `value` of all threads combined, f32: by shuffles in each warp, then over the warps in an
+  /// order that depends on their number alone, so that every thread gets the same bits.
   Value reduce(vector::CombiningKind kind, Value value);
   /// Memory of the block, `floats` for each team; the kernel's for its whole run.
   Value allocate(int64_t floats);
@@ -66,6 +66,9 @@ public:
   bool usesMemory() const { return hasMemory; }
 
 private:
+  /// `value` of a warp's threads combined by shuffles.
+  Value reduceWarp(vector::CombiningKind kind, Value value);
+
   OpBuilder &b;
   Location loc;
   func::FuncOp kernel;
