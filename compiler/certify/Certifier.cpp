@@ -10,7 +10,7 @@ using llvm::Error;
 using llvm::Expected;
 
 // Of all repeats together: they are gone through one by one, step by step.
-static constexpr int64_t mostLayers = 10'000'000, mostSteps = 200'000'000;
+static constexpr int64_t mostLayers = 10'000'000, mostSteps = 200'000'000, mostSized = 1024;
 
 Error Certifier::refuseAt(int64_t place, const std::string &what) const {
   return refuse("step " + std::to_string(place) + " (" + document.program[place].op + "): " + what);
@@ -254,8 +254,11 @@ Error Certifier::takeEnd(int64_t place) {
     return refuseAt(place, "its layers have too many steps");
   Chain &chain = chains[stack.chain];
   for (int64_t layer = 0; layer < stack.count; ++layer)
-    for (const Equation &equation : stack.equations)
+    for (const Equation &equation : stack.equations) {
+      if (stack.count <= mostSized)
+        stack.sizes.push_back(chain.now.size);
       advance(stack, equation, static_cast<size_t>(layer), chain);
+    }
   chain.growth = growthBehind(stack, chain);
   chain.end = place;
   ends[place] = {stack.chain, chain.now};

@@ -38,6 +38,7 @@ struct Stack {
   int64_t place = 0, chain = 0, first = 1, count = 1;
   bool isLargest = false; ///< r is the largest stream so far
   std::vector<Equation> equations;
+  std::vector<double> sizes; ///< of the stream before each step of each layer, where they are few
 };
 
 class Certifier {
@@ -69,6 +70,9 @@ private:
   llvm::Error concludeBound(const Conclusion &conclusion) const;
   llvm::Expected<double> variance() const;
   double identityPath() const;
+  /// And how far above it, of itself, a number may be that was rounded up at each step.
+  llvm::Expected<double> sensitivity(double &slack) const;
+  llvm::Error concludeSensitivity(const Conclusion &conclusion) const;
   double largestScore() const;
   double largestEntry() const;
   std::optional<Class> growth() const;

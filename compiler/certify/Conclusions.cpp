@@ -101,6 +101,19 @@ double Certifier::identityPath() const {
   return product;
 }
 
+/// Not below the product of the slopes, nor above what rounding each of them up makes of it.
+Error Certifier::concludeSensitivity(const Conclusion &conclusion) const {
+  double slack = 0;
+  Expected<double> product = sensitivity(slack);
+  if (!product)
+    return product.takeError();
+  const double claimed = conclusion.number.value_or(0), most = *product * (1 + slack);
+  const bool isBetween = claimed >= *product && claimed <= most;
+  if (std::isfinite(*product) && (isBetween || isNineDigitsUp(claimed, most)))
+    return Error::success();
+  return compare(conclusion, *product);
+}
+
 double Certifier::largestScore() const {
   double largest = 0;
   for (const auto &[place, chain] : chainOfScores) {
@@ -160,6 +173,8 @@ Error Certifier::conclude(const Conclusion &conclusion) const {
     Expected<double> number = variance();
     return number ? compare(conclusion, *number) : number.takeError();
   }
+  if (property == "backward.sensitivity_bound" && conclusion.number)
+    return concludeSensitivity(conclusion);
   if (property == "attention.logit_bound")
     return compare(conclusion, largestScore());
   if (property == "precision.overflow" && largestEntry() < 65504) // fp16

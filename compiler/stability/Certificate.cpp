@@ -93,10 +93,16 @@ bool Conclusions::hasOnePath(StepOp step) const {
 }
 
 std::string Conclusions::obstacleTo(const Verdict &verdict) const {
-  static const llvm::StringSet<llvm::MallocAllocator> known = {
-      "forward.growth",        "depth.limit",        "forward.bound",
-      "forward.variance",      "forward.wellposed",  "backward.identity_path",
-      "attention.logit_bound", "precision.overflow", "backward.scale_invariance"};
+  static const llvm::StringSet<llvm::MallocAllocator> known = {"forward.growth",
+                                                               "depth.limit",
+                                                               "forward.bound",
+                                                               "forward.variance",
+                                                               "forward.wellposed",
+                                                               "backward.identity_path",
+                                                               "attention.logit_bound",
+                                                               "precision.overflow",
+                                                               "backward.scale_invariance",
+                                                               "backward.sensitivity_bound"};
   bool isOfSize = verdict.property == "forward.bound" || verdict.property == "forward.variance";
   if (!isOfSize && verdict.number && !std::isfinite(*verdict.number))
     return "its number is larger than any double";
@@ -104,6 +110,11 @@ std::string Conclusions::obstacleTo(const Verdict &verdict) const {
     return "lnx-certify has no rule for this property";
   if (verdict.property == "backward.scale_invariance")
     return steps.anyObstacle;
+  if (verdict.property == "backward.sensitivity_bound") {
+    if (!verdict.number)
+      return "its number is larger than any double";
+    return steps.obstacle.empty() ? steps.slopes : steps.obstacle;
+  }
   if (verdict.property != "backward.identity_path")
     return steps.obstacle;
   for (const Stack &stack : analysis.stacks)
@@ -171,6 +182,8 @@ void Conclusions::add(const Verdict &verdict, json::Array &certified, json::Arra
     certified.push_back(std::move(conclusion));
   if (reason.empty() && !reasonOfGrowth.empty())
     reason = "its class of growth: " + reasonOfGrowth;
+  if (reason.empty() && verdict.property == "backward.sensitivity_bound")
+    reason = "its class of growth: lnx-certify has the number of this depth only";
   if (!reason.empty())
     rest.push_back(refusal(verdict, reason));
 }

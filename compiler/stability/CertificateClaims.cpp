@@ -258,5 +258,7 @@ ClaimedSteps Claims::write() {
 }
 
 ClaimedSteps stability::claimsOf(const Program &program, const Analysis &analysis) {
-  return Claims(program, analysis).write();
+  ClaimedSteps result = Claims(program, analysis).write();
+  result.slopes = slopeObstacleOf(program, analysis);
+  return result;
 }

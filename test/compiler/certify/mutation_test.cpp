@@ -23,6 +23,13 @@ const char *const laws = // declared of a definition's value, not derived
     "def steep(x) {\n  law slope <= 0.3\n  law degree = 1\n  return x * exp(x - x)\n}\n"
     "def b(x, l, depth, heads) {\n  x <- 0.9*x + tame(x)\n  x <- 0.75*x + steep(x)\n  return "
     "x\n}\n";
+const char *const slopes = // each changes with the stream by no more than its matrices
+    "def b(x, l, depth, heads) {\n  x <- x + l^(-1/2) * attn(x, heads, bias = 0)\n"
+    "  x <- 0.9*x + mlp(x, act = gelu, bias = 0) / depth\n  return x\n}\n";
+const char *const matrices = "  assume spectral(W_Q) <= 0.6\n  assume frobenius(W_K) <= 0.7\n"
+                             "  assume perhead(W_V) <= 0.4\n  assume spectral(W_V) <= 0.5\n"
+                             "  assume spectral(W_O) <= 0.5\n  assume spectral(W_1) <= 0.8\n"
+                             "  assume spectral(W_2) <= 0.3\n";
 const char *const mixing =
     "def b(x, l, depth, heads) {\n  assume abs_row_sum(a) <= 0.6\n  assume max(c) <= 0.7\n"
     "  param a : [3] ~ ones\n  param c : [3] ~ ones\n"
@@ -71,8 +78,9 @@ Count tryEveryDigit(const std::string &text) {
 } // namespace
 
 TEST(Mutation, EveryDigitIsRefused) {
-  for (const std::string &model : {modelOf(peri, values), modelOf(schedule, values),
-                                   modelOf(laws, ""), modelOf(mixing, norms)}) {
+  for (const std::string &model :
+       {modelOf(peri, values), modelOf(schedule, values), modelOf(laws, ""), modelOf(mixing, norms),
+        modelOf(slopes, matrices)}) {
     std::string text = certificateOf(model);
     ASSERT_EQ(refusalOf(text), "") << text;
     Count count = tryEveryDigit(text);
@@ -83,6 +91,8 @@ TEST(Mutation, EveryDigitIsRefused) {
     EXPECT_GT(count.digits, 100);
     EXPECT_LT(count.accepted, count.inputs / 2);
   }
+  const ::lnx::certify::Document document = read(certificateOf(modelOf(slopes, matrices)));
+  EXPECT_TRUE(conclusionOf(document, "backward.sensitivity_bound"));
 }
 
 namespace {

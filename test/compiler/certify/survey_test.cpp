@@ -11,7 +11,8 @@ struct Excuse {
   const char *property, *reason;
 };
 constexpr Excuse excused[] = {
-    {"backward.sensitivity_bound", "no rule for this property"},
+    // Its number is certified.
+    {"backward.sensitivity_bound", "number of this depth only"},
     // About the scalar model of a paper, not about this model's weights.
     {"deepnorm.update_bound", "its basis is paper_model"},
 };
