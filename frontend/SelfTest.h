@@ -1,4 +1,4 @@
-// SelfTest: one training step of a tiny model, compiled here and held against the plain lowering.
+// SelfTest: three training steps of a tiny model, compiled here and held against the plain lowering.
 // For `lnx doctor`; sees public runtime headers only, no MLIR.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace lnx {
 
-/// What both computed: the loss before and after one AdamW update.
+/// What both computed: the loss before and after three AdamW updates.
 struct SelfTest {
   double before = 0, after = 0;
   double difference = 0; ///< the larger of the two, to the reference
-  double seconds = 0;    ///< to compile for the device and take the step
+  double seconds = 0;    ///< to compile for the device and take the steps
 };
 
 /// Compiles for `device` ("cpu" or "cuda") and, as the reference, every primitive's own plain

@@ -107,7 +107,7 @@ Finding runSelfTest(const std::string &device, bool isNeeded) {
   if (test)
     return {
         Status::ok, device,
-        fmt::format("a training step compiled and run in {:.1f} s, its losses {:.4f} and {:.4f} "
+        fmt::format("three training steps compiled and run in {:.1f} s, its losses {:.4f} and {:.4f} "
                     "within {:.1g} of the reference",
                     test->seconds, test->before, test->after, test->difference),
         ""};

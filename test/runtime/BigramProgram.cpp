@@ -159,4 +159,7 @@ extern "C" constinit const lnx_program lnx_program_v1 = {
     .stream_count = 0,
     .streams = nullptr,
     .observations = 0,
+    .device_code = nullptr,
+    .kernel_count = 0,
+    .kernels = nullptr,
 };
