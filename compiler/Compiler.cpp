@@ -74,6 +74,10 @@ FailureOr<Precision> lnx::findPrecision(StringRef name, StringRef target) {
 
 //===-- stages -----------------------------------------------------------===//
 
+/// Bytes of traffic that a byte kept for every layer is worth. On a CPU memory is what ends a run;
+/// a GPU has tens of GiB and waits for them (decision 16).
+static int64_t storagePriceOf(llvm::StringRef target) { return target == "cuda" ? 1 : 16; }
+
 static void addGradPasses(OpPassManager &passes, const CompileOptions &options) {
   passes.addPass(createInlineDefs());
   passes.addPass(createStackParams());
@@ -87,7 +91,7 @@ static void addGradPasses(OpPassManager &passes, const CompileOptions &options) 
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   if (options.rematerialize)
-    passes.addPass(createRematerialize());
+    passes.addPass(createRematerialize({storagePriceOf(options.target)}));
   passes.addPass(createAddOptimizer());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());

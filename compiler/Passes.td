@@ -88,6 +88,8 @@ def Rematerialize : Pass<"lnx-rematerialize", "::mlir::ModuleOp"> {
         forward:  %h = gelu %z; yield .., %z, %h        forward:  %h = gelu %z; yield .., %z
         backward: (.., %z, %h): matmul %h, %d     =>    backward: (.., %z): %h = gelu %z; matmul %h, %d
   }];
+  let options = [Option<"storagePrice", "storage-price", "int64_t", "16",
+    "bytes of traffic that a byte kept for every layer is worth">];
 }
 
 def AddOptimizer : Pass<"lnx-add-optimizer", "::mlir::ModuleOp"> {

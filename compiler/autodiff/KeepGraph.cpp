@@ -9,9 +9,6 @@ using namespace mlir::lnx;
 
 // Fixed tensors are weighed against row tensors at this many rows; one micro-batch has 256 to 4096.
 static constexpr int64_t typicalRows = 1024;
-// A byte that stays allocated for every layer weighs as much as this many bytes of traffic, so
-// traffic decides between cuts of about the same size.
-static constexpr int64_t storageWeight = 16;
 
 /// Bytes one layer's value takes at the typical number of rows, f32 as everywhere on this level.
 static int64_t bytesOf(Type type) {
@@ -71,7 +68,7 @@ KeepGraph::Nodes KeepGraph::addValue(Value value) {
   Nodes ends = entry->second = {graph.addNode(), graph.addNode()};
   worklist.push_back(value);
   int64_t bytes = bytesOf(value.getType());
-  int64_t cost = storageWeight * bytes + (isWrittenAnyway(value) ? 0 : bytes);
+  int64_t cost = storagePrice * bytes + (isWrittenAnyway(value) ? 0 : bytes);
   graph.addEdge(ends.in, ends.out, isFloat(value) ? cost : MinimumCut::unbounded);
   return ends;
 }

@@ -23,9 +23,10 @@ bool readsMemory(OpOperand &use);
 /// made.
 class KeepGraph {
 public:
-  /// `given` values of the body `forward` are there at no cost.
-  KeepGraph(Block &forward, const llvm::SmallDenseSet<Value> &given)
-      : forward(forward), given(given) {}
+  /// `given` values of the body `forward` are there at no cost. A byte that stays allocated for
+  /// every layer costs as much as `storagePrice` bytes of traffic.
+  KeepGraph(Block &forward, const llvm::SmallDenseSet<Value> &given, int64_t storagePrice)
+      : forward(forward), given(given), storagePrice(storagePrice) {}
 
   /// The backward body needs `value`; `whole` when one of its readers reads it from memory.
   void addNeed(Value value, bool whole);
@@ -42,6 +43,7 @@ private:
 
   Block &forward;
   const llvm::SmallDenseSet<Value> &given;
+  const int64_t storagePrice;
   MinimumCut graph;
   llvm::MapVector<Value, Nodes> nodes;
   SmallVector<Value> worklist;

@@ -176,7 +176,7 @@ static void addNeeds(RepeatPair pair, KeepGraph &graph) {
 }
 
 /// Rewrites one pair; returns what its backward repeat has become.
-static RepeatOp rematerialize(RepeatPair pair) {
+static RepeatOp rematerialize(RepeatPair pair, int64_t storagePrice) {
   pair.backward = dropUnused(pair.backward);
   mergeStacks(pair);
   llvm::SmallDenseSet<Value> given(pair.forward.getSliceArguments().begin(),
@@ -185,13 +185,14 @@ static RepeatOp rematerialize(RepeatPair pair) {
   for (OpResult stack : pair.forward.getStackResults())
     if (!pair.isPrivate(stack))
       given.insert(forwardValue(pair, stack));
-  KeepGraph graph(pair.forward.getBody().front(), given);
+  KeepGraph graph(pair.forward.getBody().front(), given, storagePrice);
   addNeeds(pair, graph);
   return PairRewriter(pair).run(graph.solve());
 }
 
 namespace {
 struct Rematerialize : mlir::lnx::impl::RematerializeBase<Rematerialize> {
+  using RematerializeBase::RematerializeBase;
   void runOnOperation() override {
     auto grad = getOperation().lookupSymbol<func::FuncOp>("grad");
     if (!grad)
@@ -201,7 +202,7 @@ struct Rematerialize : mlir::lnx::impl::RematerializeBase<Rematerialize> {
     grad.walk([&](RepeatOp repeat) { repeats.push_back(repeat); });
     for (RepeatOp backward : repeats)
       for (Operation *forward : forwardRepeatsOf(backward))
-        backward = rematerialize({cast<RepeatOp>(forward), backward});
+        backward = rematerialize({cast<RepeatOp>(forward), backward}, storagePrice);
   }
 };
 } // namespace

@@ -1,4 +1,5 @@
 // RUN: lnx-opt %s -lnx-differentiate -canonicalize -cse -lnx-rematerialize -canonicalize -cse -split-input-file | FileCheck %s
+// RUN: lnx-opt %s -lnx-differentiate -canonicalize -cse -lnx-rematerialize=storage-price=1 -canonicalize -cse -split-input-file | FileCheck %s --check-prefix=KEEP
 
 lnx.parameter @E "E" layers 1 from 0 <normal, [0.02], [0.0]> : tensor<5x4xf32>
 lnx.parameter @W "W" layers 12 from 1 <normal, [0.02], [0.0]> : tensor<4x16xf32>
@@ -15,6 +16,12 @@ lnx.parameter @V "V" layers 12 from 1 <normal, [0.02], [0.0]> : tensor<16x4xf32>
 // CHECK-SAME: slices(%[[Z:[^ ]*]] = %{{[^:]*}} : tensor<12x?x16xf32>, %[[X:[^ ]*]] = %{{[^:]*}} : tensor<12x?x4xf32>)
 // CHECK: %[[A:.*]] = lnx.gelu %[[Z]]
 // CHECK: lnx.matmul %[[A]], %{{.*}} {transpose_lhs}
+// Where memory is cheap the product reads what the forward pass has written.
+// KEEP-LABEL: func.func @grad
+// KEEP: lnx.repeat {{.*}} reverse
+// KEEP-SAME: slices(%[[A:[^ ]*]] = %{{[^:]*}} : tensor<12x?x16xf32>, %{{[^:]*}} : tensor<12x?x16xf32>,
+// KEEP-NOT: lnx.gelu %
+// KEEP: lnx.matmul %[[A]], %{{.*}} {transpose_lhs} : tensor<?x16xf32>
 func.func @grad(%t: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<f32> attributes {lnx.entry} {
   %E = lnx.get @E : tensor<5x4xf32>
   %x0 = lnx.gather %E, %t : tensor<5x4xf32>, tensor<?xi32>

@@ -99,8 +99,9 @@ Session makeSession(Program program, const SessionOptions &options) {
 //===-- Oracle -----------------------------------------------------------===//
 
 Oracle::Oracle(Model &model, Session &session, Precision precision)
-    : module(model.at(precision == Precision::f32 ? Level::grad : Level::fused,
-                      {.precision = precision})) {
+    : module(model.at(
+          precision == Precision::f32 ? Level::grad : Level::fused,
+          {.target = session.program()->device_code ? "cuda" : "cpu", .precision = precision})) {
   std::map<std::string, std::vector<float>> values;
   std::map<std::string, std::vector<int64_t>> shapes;
   for (ParameterView &view : session.parameters()) {
