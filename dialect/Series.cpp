@@ -224,6 +224,12 @@ Series Series::combined(const Series &x, const Series &y) {
   return result;
 }
 
+/// Whether the number that a rounded double reads as is what it was computed from: 1 + 1e-17 reads
+/// as an exact 1, and is none at any depth.
+static bool isReadRight(const Scalar &read, const Scalar &is) {
+  return !read.isExact() || (is.isExact() && is == read);
+}
+
 Series mlir::lnx::operator+(const Series &x, const Series &y) {
   if (isNothing(x) || isNothing(y))
     return isNothing(x) ? y : x;
@@ -240,10 +246,8 @@ Series mlir::lnx::operator+(const Series &x, const Series &y) {
   const double sum = result.factor;
   if (result.hasSchedule() || (sum - x.factor == y.factor && sum - y.factor == x.factor))
     return result;
-  // Rounded: 1 + 1e-17 reads as an exact 1, and is none at any depth.
   const Scalar read = scalarOf(sum), is = scalarOf(x.factor) + scalarOf(y.factor);
-  const bool isRead = !read.isExact() || (is.isExact() && is == read);
-  return isRead ? result : result.with(Schedule::constant(is));
+  return isReadRight(read, is) ? result : result.with(Schedule::constant(is));
 }
 
 Series mlir::lnx::operator*(const Series &x, const Series &y) {
@@ -262,7 +266,12 @@ Series mlir::lnx::operator*(const Series &x, const Series &y) {
     result.layers = other.layers;
   else
     result = Series::combined<times>(x, y);
-  return follow(result, x, y, [](const Schedule &a, const Schedule &b) { return a * b; });
+  result = follow(result, x, y, [](const Schedule &a, const Schedule &b) { return a * b; });
+  const double product = result.factor;
+  if (result.hasSchedule() || std::fma(x.factor, y.factor, -product) == 0)
+    return result;
+  const Scalar read = scalarOf(product), is = scalarOf(x.factor) * scalarOf(y.factor);
+  return isReadRight(read, is) ? result : result.with(Schedule::constant(is));
 }
 
 Series mlir::lnx::operator/(const Series &x, const Series &y) {

@@ -3,6 +3,7 @@
 #include "compiler/certify/Growth.h"
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <tuple>
 
 namespace lnx::certify {
@@ -47,7 +48,9 @@ static std::string fractionOf(double value) {
     if (double over = std::round(value * under); std::abs(value * under - over) < 1e-9 * under)
       return print(over) + (under > 1 ? "/" + std::to_string(under) : "");
   char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
+  std::snprintf(text, sizeof text, "%.12g", value);
+  if (std::abs(std::strtod(text, nullptr) - value) > 4e-15)
+    std::snprintf(text, sizeof text, "%.17g", value);
   return text;
 }
 

@@ -1,5 +1,5 @@
 // Growth: the ordered classes of growth in depth, their words and their products (claim S48).
-// Exponents are compared to 1e-13, so that 1/3 + 1/6 and 1/2 are one class.
+// Exponents are compared to 4e-15, so that 1/3 + 1/6 and 1/2 are one class.
 #include "compiler/stability/Growth.h"
 #include <algorithm>
 #include <cmath>
@@ -12,8 +12,8 @@ using Kind = Growth::Kind;
 
 double roundUp(double bound) { return bound * (1 + 1e-12); }
 
-/// Roundings of a few sums of exponents.
-static constexpr double slack = 1e-13;
+/// Roundings of a few sums of exponents, which are rarely above 4.
+static constexpr double slack = 4e-15;
 
 /// The fraction with a denominator up to 16 that `value` is but for rounding, or `value` itself.
 static double snap(double value) {
@@ -51,7 +51,8 @@ Kind Growth::kind() const { return what; }
 double Growth::exponent() const { return power_; }
 double Growth::logs() const { return logs_; }
 
-/// "1/2", "3", or "0.123457" where no small fraction is meant.
+/// "1/2", "3", or "0.123457" where no small fraction is meant: never another class when read again,
+/// since checks compare what was printed.
 static std::string printNumber(double value) {
   for (int denominator = 1; denominator <= 16; ++denominator) {
     double numerator = std::round(value * denominator);
@@ -61,7 +62,9 @@ static std::string printNumber(double value) {
     return denominator == 1 ? text : text + "/" + std::to_string(denominator);
   }
   char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
+  std::snprintf(text, sizeof text, "%.12g", value);
+  if (std::abs(std::strtod(text, nullptr) - value) > slack)
+    std::snprintf(text, sizeof text, "%.17g", value);
   return text;
 }
 

@@ -206,7 +206,7 @@ void GrowthFlow::passProduct(llvm::ArrayRef<Update> updates, const Layers &layer
 static Scalar fractionOf(const Scalar &factor) {
   for (int64_t under = 1; !factor.isExact() && under <= 16; ++under) {
     const double over = std::round(factor.value() * double(under));
-    if (std::fabs(factor.value() * double(under) - over) <= 1e-12)
+    if (std::fabs(factor.value() * double(under) - over) <= 4e-15)
       return Scalar::fraction(static_cast<int64_t>(over), under);
   }
   return factor;

@@ -6,17 +6,31 @@ using namespace mlir;
 using namespace mlir::lnx;
 using namespace mlir::lnx::stability;
 
-/// The stream's factor where the step adds it up several times, as in x - x or 2*x - x.
-static std::optional<double> summedSkip(StepOp step) {
-  Value previous = resolve(step.getPrevious());
-  double sum = 0;
+namespace {
+/// The summands of a step that are the stream itself, as in 2*x - x.
+struct PlainSkip {
   int count = 0;
+  double sum = 0, size = 0; ///< of their factors, and of the absolute values of these
+};
+} // namespace
+
+static PlainSkip plainSkip(StepOp step) {
+  Value previous = resolve(step.getPrevious());
+  PlainSkip result;
   for (auto [factor, value] : summandsOf(step.getNext(), /*depth=*/16, previous).terms)
     if (value == previous) {
-      sum += factor;
-      ++count;
+      result.sum += factor;
+      result.size += std::abs(factor);
+      ++result.count;
     }
-  return count > 1 ? std::optional(sum) : std::nullopt;
+  return result;
+}
+
+/// Whether the bound on the stream's factor is the factor: it comes from numbers alone, or from
+/// summands that are the stream itself. What is promised of a learned factor is no number.
+static bool isFactor(const Abstract &next, const PlainSkip &plain) {
+  return next.skip.isFinite() &&
+         (next.grounds == 0 || (plain.count > 0 && next.skip.isAll(plain.size)));
 }
 
 void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
@@ -40,12 +54,13 @@ void stability::identityPath(Subject &subject, std::vector<Verdict> &verdicts) {
             {"this step puts the stream itself behind a function", step.getLoc()});
         continue;
       }
-      std::optional<double> sum = summedSkip(step);
-      const bool isUniform = sum || equation.next.skip.isUniform();
+      const PlainSkip plain = plainSkip(step);
+      const bool isSummed = plain.count > 1;
+      isLearned |= !isFactor(equation.next, plain);
+      const bool isUniform = isSummed || equation.next.skip.isUniform();
       const int64_t count = isUniform ? std::min<int64_t>(stack.count, 1) : stack.count;
       for (int64_t layer = 0; layer < count; ++layer) {
-        double skip = sum ? std::abs(*sum) : equation.next.skip[layer];
-        isLearned |= !std::isfinite(skip);
+        double skip = isSummed ? std::abs(plain.sum) : equation.next.skip[layer];
         if (skip == 0) {
           isSure = isWhole = false;
           verdict.culprits.push_back({"nothing of the stream is left here", step.getLoc()});

@@ -1,5 +1,6 @@
 // LogitBound: the largest attention score (5.11, S96).
 #include "compiler/stability/Subject.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
@@ -14,6 +15,9 @@ static std::string weightsOf(double scores) {
   return "each of n tokens has a weight between 1/(1 + (n - 1)*" + printNumber(ratio) +
          ") and 1/(1 + (n - 1)/" + printNumber(ratio) + ") (S97)";
 }
+
+/// Layers in which a bound may differ; any of its terms may be the one that does.
+static size_t layerCount(const Bound &x) { return std::max({x.a.size(), x.b.size(), x.c.size()}); }
 
 void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
   const Analysis &analysis = subject.declared;
@@ -35,7 +39,7 @@ void stability::logitBound(Subject &subject, std::vector<Verdict> &verdicts) {
     if (!attention.scores.isConstant() && !std::isfinite(r))
       worst = INFINITY;
     else
-      for (size_t i = 0; i < attention.scores.b.size(); ++i)
+      for (size_t i = 0; i < layerCount(attention.scores); ++i)
         worst = std::max(worst, attention.scores.at(i, r));
     largest = std::max(largest, worst);
     grounds |= attention.query.grounds | attention.key.grounds;

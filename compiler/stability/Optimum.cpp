@@ -217,11 +217,15 @@ static void addStep(Subject &subject, const Stack &stack, const Equation &equati
   }
   if (!budget.add(rest, stack))
     return fail(result, "a matrix of this step is used in other updates, too", op);
-  for (int64_t layer = 0; layer < stack.count; ++layer)
-    result.skips *= std::max(1.0, skip[layer]) * (1 + (skip[layer] > 1 ? DBL_EPSILON : 0));
   const std::optional<Scalar> constant = skip.schedule().asConstant();
-  if (!constant || !(constant->value() <= 1))
+  const bool isAtMostOne =
+      constant && (constant->isExact() ? Scalar::compare(*constant, 1) <= 0
+                                       : constant->value() < 1 - 4 * DBL_EPSILON);
+  if (!isAtMostOne)
     result.growth = Growth::unknown();
+  // A sum of factors that reads as 1 may be more.
+  for (int64_t layer = 0; layer < stack.count && !isAtMostOne; ++layer)
+    result.skips *= std::max(1.0, skip[layer]) * (1 + 4 * DBL_EPSILON);
 }
 
 std::optional<Optimum> stability::optimumOf(Subject &subject) {

@@ -308,3 +308,73 @@ TEST(StabilityHoles, s34_mixing_behind_another_shape) {
              end),
       2);
 }
+
+// s96: of three terms only one changes with the layer, and the first layer is not the worst.
+TEST(StabilityHoles, s96_scores_of_later_layers) {
+  const std::string promises = "  assume max(q.b) <= 0\n  assume max(k.b) <= 0\n"
+                               "  assume max(v.b) <= 0\n  assume max(o.b) <= 0\n"
+                               "  assume spectral(W_K) <= 1\n  assume spectral(W_V) <= 0\n"
+                               "  assume spectral(W_O) <= 0\n  assume spectral(W_Q) <= 1\n";
+  // |q| |k|/sqrt(8) of x = (1, ..., 1), 4 times as large before the projection of q and of k.
+  EXPECT_GE(number(model("  repeat l in 1..depth { x <- 0*x + layernorm(x) + 0*attn(l*x, 1) }\n"
+                         "  return x\n",
+                         promises),
+                   "attention.logit_bound"),
+            16 * std::sqrt(8.0));
+}
+
+// s58: 1 + 1e-8 is not printed as 1, which a check would read.
+TEST(StabilityHoles, s58_exponents_beside_a_fraction) {
+  const std::pair<const char *, const char *> rows[] = {
+      {"x + l^(1e-8)*layernorm(x)", "linear"},
+      {"x + l^0.5000004*layernorm(x)", "power(3/2)"},
+      {"(1 + depth^(-1/2 + 1e-12))*x", "stretched(1/2)"},
+      {"x + l^(-0.66666666666666)*layernorm(x)", "power(1/3)"}};
+  for (auto [step, asked] : rows) {
+    std::optional<Report> report =
+        verify(model("  check growth <= " + std::string(asked) +
+                     "\n  repeat l in 1..depth { x <- " + step + " }\n  return x\n"));
+    ASSERT_TRUE(report && report->checks.size() == 1);
+    EXPECT_NE(report->checks[0].word, Word::proved) << step;
+  }
+}
+
+// s50: what is lost in rounding is there at large depths.
+TEST(StabilityHoles, s50_rounded_factors) {
+  for (const char *step :
+       {"(1 + sqrt(2)*1e-13/l)*x", "(1 + sqrt(3)*1e-14/l)*x + layernorm(x)/l^2"}) {
+    std::optional<Report> report =
+        verify(model("  repeat l in 1..depth { x <- " + std::string(step) + " }\n  return x\n"));
+    EXPECT_NE(find(report, "forward.growth")->growth, "bounded") << step;
+  }
+  // The product of these two numbers is 1 + 5.6e-17.
+  std::optional<Report> report =
+      verify(model("  repeat l in 1..depth { x <- 1.0000000074505806*(0.99999999254941951*x) + "
+                   "layernorm(x) }\n  return x\n"));
+  EXPECT_EQ(find(report, "forward.growth")->growth, "exponential");
+}
+
+// s82: what is promised of a learned factor is not the factor, which may be 0.
+TEST(StabilityHoles, s82_learned_factors) {
+  for (const char *step : {"a*x + layernorm(x)", "(1 - a)*x + layernorm(x)", "x + a*x",
+                           "2*x - x + a*x + layernorm(x)"})
+    EXPECT_EQ(number(model("  repeat l in 1..depth {\n    param a : [] ~ ones\n    x <- " +
+                               std::string(step) + "\n  }\n  return x\n",
+                           "  assume max(a) <= 1\n"),
+                     "backward.identity_path"),
+              INFINITY)
+        << step;
+  EXPECT_EQ(number(model(bounded + std::string("  return x\n")), "backward.identity_path"), 1);
+}
+
+// s72: a stream that keeps a little more than itself is not bounded by its minimisers.
+TEST(StabilityHoles, s72_rounded_factors) {
+  std::optional<Report> report = verify(
+      "model m(depth = 4) {\n  param E : [8, 8] ~ normal(1)\n  assume x0.rms <= 1\n"
+      "  assume l2(decay = 0.1)\n  check growth <= bounded\n  x = E[tokens]\n"
+      "  repeat l in 1..depth {\n    param W : [8, 8] ~ zeros\n    param U : [8, 8] ~ zeros\n"
+      "    x <- x + 1e-17*x + relu((x/sqrt(mean(x*x) + 1e-5)) @ W) @ U\n  }\n"
+      "  return x @ transpose(E)\n}\n");
+  ASSERT_TRUE(report && report->checks.size() == 1);
+  EXPECT_NE(report->checks[0].word, Word::proved) << print(report);
+}
