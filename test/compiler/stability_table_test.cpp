@@ -1,5 +1,6 @@
 // The golden table of section 7, row by row: equations in, verdicts out (s108).
 // Gains and biases of norms are declared, weights are not; "bounded" is the class with all bounded.
+#include "GoldenBlocks.h"
 #include "StabilityFixture.h"
 
 #include <fstream>
@@ -43,23 +44,7 @@ class GoldenTable : public testing::TestWithParam<Row> {};
 TEST_P(GoldenTable, s108) {
   const Row &row = GetParam();
   // Only the definitions: the models of the example would be elaborated in vain.
-  std::string text = read("examples/architectures.lnx") +
-                     R"(
-def lns_plain(x, l, depth, heads) {
-  x <- x + attn(l^(-1/2) * layernorm(x), heads, bias = 0)
-  x <- x + mlp(l^(-1/2) * layernorm(x), bias = 0)
-  return x
-}
-def lns_swiglu(x, l, depth, heads) {
-  x <- x + glu(l^(-1/2) * layernorm(x))
-  return x
-}
-def squared(x) = relu(x)^2
-def no_ln_squared(x, l, depth, heads) {
-  x <- x + mlp(x, act = squared)
-  return x
-}
-)" +
+  std::string text = read("examples/architectures.lnx") + goldenBlocks +
                      "\nmodel table(depth = 12) {\n  assume norm.gain <= 1\n"
                      "  assume norm.bias.max <= 0\n  assume x0.rms <= 1\n"
                      "  return gpt2(depth = depth, " +

@@ -2,6 +2,8 @@
 #ifndef LNX_TEST_COMPILER_CERTIFY_SURVEYED_H
 #define LNX_TEST_COMPILER_CERTIFY_SURVEYED_H
 
+#include "../GoldenBlocks.h"
+
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -32,22 +34,8 @@ struct Surveyed {
   std::string name, text, model;
 };
 
-/// Pieces that the golden table (section 7) and the claims about laws, mixing and sensitivity add.
+/// Pieces that the claims about laws, mixing and sensitivity add.
 inline const char *const moreBlocks = R"(
-def lns_plain(x, l, depth, heads) {
-  x <- x + attn(l^(-1/2) * layernorm(x), heads, bias = 0)
-  x <- x + mlp(l^(-1/2) * layernorm(x), bias = 0)
-  return x
-}
-def lns_swiglu(x, l, depth, heads) {
-  x <- x + glu(l^(-1/2) * layernorm(x))
-  return x
-}
-def squared(x) = relu(x)^2
-def no_ln_squared(x, l, depth, heads) {
-  x <- x + mlp(x, act = squared)
-  return x
-}
 def fading(x, l, depth, heads) = no_ln(x, l, depth, heads, dt = 1/depth)
 def stretched(x, l, depth, heads) = no_ln(x, l, depth, heads, dt = l^(-1/2))
 def tame(x) {
@@ -85,7 +73,8 @@ inline std::vector<Surveyed> surveyed() {
     if (entry.path().extension() == ".lnx")
       for (const std::string &model : namesBehind("model ", readFile(entry.path())))
         all.push_back({entry.path().stem().string() + "/" + model, readFile(entry.path()), model});
-  const std::string table = readFile(root / "examples/architectures.lnx") + moreBlocks;
+  const std::string table =
+      readFile(root / "examples/architectures.lnx") + goldenBlocks + moreBlocks;
   const std::string prelude = readFile(root / "frontend/prelude/blocks.lnx");
   for (const std::string &text : {prelude, table})
     for (const std::string &block : namesBehind("def ", text, "(x, l, depth, heads"))
