@@ -179,6 +179,16 @@ static Features join(ArrayRef<Value> x, ArrayRef<Value> y) {
   return all;
 }
 
+/// One number of an item, by one thread of its team.
+static void storeOnce(Team &team, Location loc, Value number, Value buffer, const Item &at) {
+  team.once([&](OpBuilder &b) {
+    scf::IfOp::create(b, loc, at.isRow, [&](OpBuilder &b, Location loc) {
+      memref::StoreOp::create(b, loc, number, buffer, ValueRange{at.row, at.head});
+      scf::YieldOp::create(b, loc);
+    });
+  });
+}
+
 static void emitForward(OpBuilder &b, Location loc, Shape shape, ValueRange values, Value lo,
                         Value hi) {
   Team team(b, loc, kernelOf(b), warps);
@@ -203,12 +213,7 @@ static void emitForward(OpBuilder &b, Location loc, Shape shape, ValueRange valu
   Value share = arith::DivFOp::create(b, loc, w.number(1), end[1]);
   w.store(out, at.row, at.head, w.scaled(share, ArrayRef<Value>(end).drop_front(2)), at.isRow);
   Value logSum = w.add(end[0], math::LogOp::create(b, loc, end[1]));
-  team.once([&](OpBuilder &b) {
-    scf::IfOp::create(b, loc, at.isRow, [&](OpBuilder &b, Location loc) {
-      memref::StoreOp::create(b, loc, logSum, lse, ValueRange{at.row, at.head});
-      scf::YieldOp::create(b, loc);
-    });
-  });
+  storeOnce(team, loc, logSum, lse, at);
 }
 
 // dq, and delta = sum of dout out for the second kernel.
@@ -234,12 +239,7 @@ static void emitQueryGradient(OpBuilder &b, Location loc, Shape shape, ValueRang
     return w.plus(SmallVector<Value>(so), slope, key);
   });
   w.store(dq, at.row, at.head, end, at.isRow);
-  team.once([&](OpBuilder &b) {
-    scf::IfOp::create(b, loc, at.isRow, [&](OpBuilder &b, Location loc) {
-      memref::StoreOp::create(b, loc, mean, delta, ValueRange{at.row, at.head});
-      scf::YieldOp::create(b, loc);
-    });
-  });
+  storeOnce(team, loc, mean, delta, at);
 }
 
 // dk and dv of one row and key head: over its query heads, and the rows that see it.
